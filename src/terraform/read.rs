@@ -1,0 +1,97 @@
+//! What a `.tf` file declares: the resources and import blocks that stand in it.
+//!
+//! Read so that an entity somebody already declares is not declared twice. Values other than
+//! import IDs are not evaluated here.
+
+use std::borrow::Cow;
+
+use hcl_edit::expr::{Expression, TraversalOperator};
+use hcl_edit::structure::Body;
+
+use super::Address;
+
+/// The declarations of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declarations {
+    pub resources: Vec<Address>,
+    /// Import blocks: target and, when it is a literal, ID.
+    pub imports: Vec<(Address, Option<String>)>,
+    /// Whether the file holds `removed` blocks and nothing else.
+    pub only_removed: bool,
+}
+
+/// Reads the declarations of one file.
+///
+/// # Errors
+///
+/// A file that is not HCL; the message has line and column.
+pub fn declarations(text: &str) -> Result<Declarations, hcl_edit::parser::Error> {
+    let body: Body = text.strip_prefix('\u{feff}').unwrap_or(text).parse()?;
+    let mut found = Declarations::default();
+    let mut removed = 0;
+    for block in body.blocks() {
+        let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+        match (block.ident.as_str(), labels.as_slice()) {
+            ("resource", [resource_type, label]) => {
+                found.resources.push(Address {
+                    resource_type: Cow::Owned((*resource_type).to_owned()),
+                    label: (*label).to_owned(),
+                });
+            }
+            ("import", []) => {
+                let value = |name| block.body.get_attribute(name).map(|found| &found.value);
+                if let Some(to) = value("to").and_then(address) {
+                    let id = value("id").and_then(|id| id.as_str()).map(str::to_owned);
+                    found.imports.push((to, id));
+                }
+            }
+            ("removed", []) => removed += 1,
+            _ => {}
+        }
+    }
+    found.only_removed = removed > 0 && removed == body.len();
+    Ok(found)
+}
+
+fn address(expression: &Expression) -> Option<Address> {
+    let Expression::Traversal(traversal) = expression else { return None };
+    let Expression::Variable(resource_type) = &traversal.expr else { return None };
+    let [operator] = traversal.operators.as_slice() else { return None };
+    let TraversalOperator::GetAttr(label) = operator.value() else { return None };
+    Some(Address {
+        resource_type: Cow::Owned(resource_type.as_str().to_owned()),
+        label: label.as_str().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_and_imports_are_found() {
+        let found = declarations(
+            "\u{feff}# c\nresource \"aws_iam_role\" \"a\" {\n  name = var.x\n}\n\
+             import {\n  to = aws_iam_role.a\n  id = \"deploy\"\n}\nlocals {}\n",
+        )
+        .unwrap();
+        let a = Address::new("aws_iam_role", "a".to_owned());
+        assert_eq!(found.resources, [a.clone()]);
+        assert_eq!(found.imports, [(a, Some("deploy".to_owned()))]);
+        assert!(!found.only_removed);
+    }
+
+    #[test]
+    fn file_of_removed_blocks_is_recognised() {
+        let text =
+            "removed {\n  from = aws_iam_role.a\n  lifecycle {\n    destroy = false\n  }\n}\n";
+        assert!(declarations(text).unwrap().only_removed);
+        assert!(!declarations("").unwrap().only_removed);
+    }
+
+    #[test]
+    fn broken_file_names_line_and_column() {
+        let error = declarations("resource \"a\" \"b\" {\n  x = \n}\n").unwrap_err();
+        assert_eq!(error.location().line(), 2);
+    }
+}
