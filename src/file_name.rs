@@ -8,9 +8,17 @@
 
 use std::fmt::Write;
 
+/// Whether AWS tells two names apart by case alone. File systems often do not, so where it does,
+/// capital letters are encoded. IAM's names are unique whatever their case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    Ignored,
+    Counts,
+}
+
 /// The raw JSON file of an entity, relative to its folder: `deploy.json`.
-pub fn json_file(name: &str) -> String {
-    let stem = encoded(name);
+pub fn json_file(name: &str, case: Case) -> String {
+    let stem = encoded(name, case);
     let (first, rest) = match stem.find('.') {
         Some(dot) => stem.split_at(dot),
         None => (stem.as_str(), ""),
@@ -20,18 +28,20 @@ pub fn json_file(name: &str) -> String {
 }
 
 /// The Terraform file of an entity, relative to `terraform/`: `iam_role.deploy.tf`.
-pub fn terraform_file(prefix: &str, name: &str) -> String {
-    let stem = encoded(name);
+pub fn terraform_file(prefix: &str, name: &str, case: Case) -> String {
+    let stem = encoded(name, case);
     let mark = if stem.ends_with("_override") { "%" } else { "" };
     format!("{prefix}.{stem}{mark}.tf")
 }
 
-/// The name as file systems take it. Names that AWS tells apart by case alone are none of IAM's:
-/// its names are unique whatever their case.
-fn encoded(name: &str) -> String {
+fn encoded(name: &str, case: Case) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte) {
+        let is_plain = match case {
+            Case::Ignored => byte.is_ascii_alphanumeric(),
+            Case::Counts => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+        };
+        if is_plain || b"_+=,.@-".contains(&byte) {
             out.push(char::from(byte));
         } else {
             let _ = write!(out, "%{byte:02X}");
@@ -56,24 +66,30 @@ mod tests {
 
     #[test]
     fn ordinary_names_stay_readable() {
-        assert_eq!(json_file("my.role@x+1=2,3"), "my.role@x+1=2,3.json");
-        assert_eq!(terraform_file("iam_role", "My-Role"), "iam_role.My-Role.tf");
+        assert_eq!(json_file("my.role@x+1=2,3", Case::Ignored), "my.role@x+1=2,3.json");
+        assert_eq!(terraform_file("iam_role", "My-Role", Case::Ignored), "iam_role.My-Role.tf");
     }
 
     #[test]
     fn devices_and_override_files_are_marked() {
-        assert_eq!(json_file("con"), "con%.json");
-        assert_eq!(json_file("NUL.foo"), "NUL%.foo.json");
-        assert_eq!(json_file("com1"), "com1%.json");
-        assert_eq!(json_file("com10"), "com10.json");
-        assert_eq!(terraform_file("iam_role", "x_override"), "iam_role.x_override%.tf");
-        assert_eq!(terraform_file("iam_role", "override"), "iam_role.override.tf");
+        assert_eq!(json_file("con", Case::Ignored), "con%.json");
+        assert_eq!(json_file("NUL.foo", Case::Ignored), "NUL%.foo.json");
+        assert_eq!(json_file("com1", Case::Ignored), "com1%.json");
+        assert_eq!(json_file("com10", Case::Ignored), "com10.json");
+        assert_eq!(terraform_file("iam_role", "x_override", Case::Ignored), "iam_role.x_override%.tf");
+        assert_eq!(terraform_file("iam_role", "override", Case::Ignored), "iam_role.override.tf");
+    }
+
+    #[test]
+    fn where_case_counts_capital_letters_are_encoded() {
+        assert_eq!(json_file("p-Ab", Case::Counts), "p-%41b.json");
+        assert_eq!(terraform_file("t", "p-ab", Case::Counts), "t.p-ab.tf");
     }
 
     #[test]
     fn a_name_is_never_a_path() {
-        assert_eq!(json_file("../../etc/passwd"), "..%2F..%2Fetc%2Fpasswd.json");
-        assert_eq!(json_file("a\\b:c\n%"), "a%5Cb%3Ac%0A%25.json");
+        assert_eq!(json_file("../../etc/passwd", Case::Ignored), "..%2F..%2Fetc%2Fpasswd.json");
+        assert_eq!(json_file("a\\b:c\n%", Case::Ignored), "a%5Cb%3Ac%0A%25.json");
     }
 
     proptest! {
@@ -82,13 +98,13 @@ mod tests {
             a in "[a-c_+=,.@%/-]{1,6}|(con|nul|aux)[.%]{0,2}|[a]_override%?",
             b in "[a-c_+=,.@%/-]{1,6}|(con|nul|aux)[.%]{0,2}|[a]_override%?",
         ) {
-            prop_assert_eq!(json_file(&a) == json_file(&b), a == b);
-            prop_assert_eq!(terraform_file("t", &a) == terraform_file("t", &b), a == b);
+            prop_assert_eq!(json_file(&a, Case::Ignored) == json_file(&b, Case::Ignored), a == b);
+            prop_assert_eq!(terraform_file("t", &a, Case::Ignored) == terraform_file("t", &b, Case::Ignored), a == b);
         }
 
         #[test]
         fn file_names_are_valid_everywhere(name in ".{1,40}|[a-zA-Z0-9_+=,.@-]{1,128}") {
-            for file in [json_file(&name), terraform_file("iam_role", &name)] {
+            for file in [json_file(&name, Case::Ignored), terraform_file("iam_role", &name, Case::Ignored)] {
                 prop_assert!(file.bytes().all(|b| b.is_ascii_graphic() && !b"/\\:*?\"<>|".contains(&b)), "{}", file);
                 prop_assert!(!is_device(file.split('.').next().unwrap()), "{}", file);
                 prop_assert!(!file.ends_with(['.', ' ', '~']) && !file.ends_with("_override.tf"));

@@ -157,3 +157,9 @@ impl From<String> for Expression<'_> {
         Expression::String(Cow::Owned(text))
     }
 }
+
+impl From<i32> for Expression<'_> {
+    fn from(number: i32) -> Self {
+        Expression::Number(number.into())
+    }
+}

@@ -13,11 +13,16 @@ use super::Address;
 /// The declarations of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declarations {
-    pub resources: Vec<Address>,
+    /// Resources, each with its `name` argument where that is a literal.
+    pub resources: Vec<(Address, Option<String>)>,
     /// Import blocks: target and, when it is a literal, ID.
     pub imports: Vec<(Address, Option<String>)>,
     /// Whether the file holds `removed` blocks and nothing else.
     pub only_removed: bool,
+    /// Whether a `terraform` block says which providers are required.
+    pub has_required_providers: bool,
+    /// Whether the AWS provider is configured without an alias.
+    pub has_aws_provider: bool,
 }
 
 /// Reads the declarations of one file.
@@ -31,20 +36,25 @@ pub fn declarations(text: &str) -> Result<Declarations, hcl_edit::parser::Error>
     let mut removed = 0;
     for block in body.blocks() {
         let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+        let value = |name| block.body.get_attribute(name).map(|found| &found.value);
+        let literal = |name| value(name).and_then(|value| value.as_str()).map(str::to_owned);
         match (block.ident.as_str(), labels.as_slice()) {
             ("resource", [resource_type, label]) => {
-                found.resources.push(Address {
+                let address = Address {
                     resource_type: Cow::Owned((*resource_type).to_owned()),
                     label: (*label).to_owned(),
-                });
+                };
+                found.resources.push((address, literal("name")));
             }
             ("import", []) => {
-                let value = |name| block.body.get_attribute(name).map(|found| &found.value);
                 if let Some(to) = value("to").and_then(address) {
-                    let id = value("id").and_then(|id| id.as_str()).map(str::to_owned);
-                    found.imports.push((to, id));
+                    found.imports.push((to, literal("id")));
                 }
             }
+            ("terraform", []) => {
+                found.has_required_providers |= block.body.has_blocks("required_providers");
+            }
+            ("provider", ["aws"]) => found.has_aws_provider |= value("alias").is_none(),
             ("removed", []) => removed += 1,
             _ => {}
         }
@@ -71,14 +81,24 @@ mod tests {
     #[test]
     fn resources_and_imports_are_found() {
         let found = declarations(
-            "\u{feff}# c\nresource \"aws_iam_role\" \"a\" {\n  name = var.x\n}\n\
+            "\u{feff}# c\nresource \"aws_iam_role\" \"a\" {\n  name = \"deploy\"\n}\n\
              import {\n  to = aws_iam_role.a\n  id = \"deploy\"\n}\nlocals {}\n",
         )
         .unwrap();
         let a = Address::new("aws_iam_role", "a".to_owned());
-        assert_eq!(found.resources, [a.clone()]);
+        assert_eq!(found.resources, [(a.clone(), Some("deploy".to_owned()))]);
         assert_eq!(found.imports, [(a, Some("deploy".to_owned()))]);
         assert!(!found.only_removed);
+    }
+
+    #[test]
+    fn settings_of_the_module_are_found() {
+        let found = declarations(
+            "terraform {\n  required_providers {\n  }\n}\nprovider \"aws\" {\n  alias = \"x\"\n}\n",
+        )
+        .unwrap();
+        assert!(found.has_required_providers && !found.has_aws_provider);
+        assert!(declarations("provider \"aws\" {}\n").unwrap().has_aws_provider);
     }
 
     #[test]

@@ -1,0 +1,118 @@
+//! What can go wrong with a call, said so that a person knows what to do.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+
+use crate::invisible::visible;
+
+/// A call that failed after all retries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// Service and operation, as in a policy: `iam:ListRoles`.
+    pub call: &'static str,
+    pub reason: Reason,
+    /// What AWS or the network said.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Denied,
+    /// What was asked for does not exist.
+    NotFound,
+    Throttled,
+    /// The account is in no organization.
+    NoOrganization,
+    /// The organization does not have this type of policy.
+    NotEnabled,
+    /// No answer of AWS: credentials, network, time-out.
+    Unreachable,
+    /// A listing that says there is more and not where.
+    CutShort,
+    Other,
+}
+
+impl CallError {
+    pub fn cut_short(call: &'static str) -> CallError {
+        let message = "AWS said that there is more and gave no usable marker".to_owned();
+        CallError { call, reason: Reason::CutShort, message }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self.reason {
+            Reason::Denied => Some(format!(
+                "allow `{}` to that principal; `aws-iam-gitops export --help` lists all permissions",
+                self.call
+            )),
+            Reason::Throttled => Some("run again later, or with a smaller `--concurrency`".to_owned()),
+            Reason::Unreachable => Some(
+                "check the credentials (`aws sts get-caller-identity`), AWS_PROFILE, AWS_REGION and the network"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.reason {
+            Reason::Denied => "was denied",
+            Reason::Throttled => "was throttled to the end of all retries",
+            Reason::Unreachable => "got no answer",
+            Reason::CutShort => "was cut short",
+            _ => "failed",
+        };
+        write!(f, "`{}` {outcome}: {}", self.call, visible(&self.message))
+    }
+}
+
+impl Error for CallError {}
+
+/// The error of one SDK call.
+pub(super) fn call_error<E>(call: &'static str, error: &SdkError<E>) -> CallError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let SdkError::ServiceError(service) = error else {
+        return CallError { call, reason: Reason::Unreachable, message: chain(error) };
+    };
+    let code = service.err().code().unwrap_or("unknown error");
+    let reason = match code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Reason::Denied,
+        "NoSuchEntity" | "PolicyNotFoundException" | "TargetNotFoundException" => Reason::NotFound,
+        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" => {
+            Reason::Throttled
+        }
+        "AWSOrganizationsNotInUseException" => Reason::NoOrganization,
+        "PolicyTypeNotEnabledException"
+        | "PolicyTypeNotAvailableForOrganizationException"
+        | "InvalidInputException" => Reason::NotEnabled,
+        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => Reason::Unreachable,
+        _ => Reason::Other,
+    };
+    let message = match service.err().message() {
+        Some(message) => format!("{message} ({code})"),
+        None => code.to_owned(),
+    };
+    CallError { call, reason, message }
+}
+
+/// An error and its causes: the SDK's own text leaves the causes out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,329 @@
+//! Files that the AWS CLI wrote, in place of calls.
+//!
+//! Files are told apart by their content. Here they are only sorted into shelves; each kind parses
+//! what lies on its own. A listing in files is complete only when nothing speaks against it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Everything that was found in the files given.
+#[derive(Debug, Default)]
+pub struct Dump {
+    files: Vec<File>,
+    shelves: HashMap<&'static str, Vec<Place>>,
+    /// Pages of get-account-authorization-details that say that more follows, and that do not.
+    truncated_pages: usize,
+    final_pages: usize,
+    /// Other listings that say that more follows.
+    truncated_listings: usize,
+    pub aws_managed: bool,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Place {
+    file: usize,
+    range: Range<usize>,
+}
+
+/// One JSON value on a shelf.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    pub path: &'a Path,
+    text: &'a str,
+    file: &'a str,
+}
+
+/// Why the files given cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    #[error("cannot read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("`{}` is not valid JSON: {message}", path.display())]
+    Invalid { path: PathBuf, message: String },
+    #[error("`{}` line {line}: this is not the {what} that the AWS CLI prints: {message}", path.display())]
+    Malformed { path: PathBuf, line: usize, what: &'static str, message: String },
+    #[error("`{}` is no output of the AWS CLI that this program reads", path.display())]
+    Unknown { path: PathBuf },
+    #[error("the name of `{}` holds no policy ID such as `p-a1b2c3d4`, and its content does not name the policy", path.display())]
+    NoPolicyId { path: PathBuf },
+    #[error("{what} `{name}` differs between `{}` and `{}`", first.display(), second.display())]
+    Contradiction { what: &'static str, name: String, first: PathBuf, second: PathBuf },
+    #[error("there is nothing to export in {0}")]
+    Empty(String),
+    #[error("the files hold entities of accounts {0} in equal number")]
+    Undecided(String),
+}
+
+impl DumpError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            DumpError::Unknown { .. } | DumpError::Empty(_) => Some(
+                "`aws iam get-account-authorization-details > authorization-details.json` is the file to start with; \
+                 `aws-iam-gitops export --help` lists the others",
+            ),
+            DumpError::NoPolicyId { .. } => Some(
+                "call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`",
+            ),
+            DumpError::Contradiction { .. } => Some("give files that were written at the same time"),
+            DumpError::Undecided(_) => Some("say which with `--account`"),
+            _ => None,
+        }
+    }
+}
+
+impl Dump {
+    /// Reads files and, in folders, every `*.json` file.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is no JSON, or is nothing the AWS CLI prints; a folder without
+    /// any JSON file.
+    pub fn read(paths: &[PathBuf], aws_managed: bool) -> Result<Dump, DumpError> {
+        let mut found = Vec::new();
+        for path in paths {
+            collect(path, &mut found)?;
+        }
+        found.sort();
+        found.dedup();
+        let mut dump = Dump { aws_managed, ..Dump::default() };
+        for path in found {
+            let text = fs::read_to_string(&path)
+                .map_err(|source| DumpError::Unreadable { path: path.clone(), source })?;
+            dump.files.push(File { path, text });
+            dump.sort_file(dump.files.len() - 1)?;
+        }
+        if dump.files.is_empty() {
+            let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+            return Err(DumpError::Empty(names.join(", ")));
+        }
+        Ok(dump)
+    }
+
+    /// What lies on a shelf, in order of files.
+    pub fn items<'a>(&'a self, shelf: &'static str) -> impl Iterator<Item = Item<'a>> {
+        self.shelves.get(shelf).map(Vec::as_slice).unwrap_or_default().iter().map(|place| {
+            let file = &self.files[place.file];
+            Item {
+                path: &file.path,
+                text: &file.text[place.range.clone()],
+                file: &file.text,
+            }
+        })
+    }
+
+    /// Whether the authorization details are whole, as far as files can show: no page says that
+    /// more follows, or exactly one page is the last.
+    pub fn has_all_details(&self) -> bool {
+        self.final_pages > 0 && (self.truncated_pages == 0 || self.final_pages == 1)
+    }
+
+    /// Whether no other listing says that more follows.
+    pub fn has_whole_listings(&self) -> bool {
+        self.truncated_listings == 0
+    }
+
+    /// The ID of an organizations policy in the name of a file.
+    pub fn policy_id_in_name(item: &Item) -> Option<String> {
+        let name = item.path.file_name()?.to_str()?;
+        let start = name.match_indices("p-").map(|(at, _)| at).find(|at| {
+            let is_start = *at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric();
+            is_start && policy_id_length(&name[at + 2..]) >= 8
+        })?;
+        Some(name[start..start + 2 + policy_id_length(&name[start + 2..])].to_owned())
+    }
+
+    fn sort_file(&mut self, file: usize) -> Result<(), DumpError> {
+        let File { path, text } = &self.files[file];
+        let invalid = |error: serde_json::Error| DumpError::Invalid {
+            path: path.clone(),
+            message: error.to_string(),
+        };
+        let mut found: Vec<(&'static str, Range<usize>)> = Vec::new();
+        let (mut truncated_pages, mut final_pages, mut truncated_listings) = (0, 0, 0);
+        let mut values = 0;
+        for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+            let value = value.map_err(invalid)?;
+            values += 1;
+            let Ok(page) = serde_json::from_str::<Members>(value.get()) else {
+                return Err(DumpError::Unknown { path: path.clone() });
+            };
+            let page = page.0;
+            let is_truncated = page.get("IsTruncated").is_some_and(|value| value.get() == "true")
+                || page.contains_key("NextToken");
+            let has = |key: &str| page.contains_key(key);
+            let place = |value: &RawValue| {
+                let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
+                start..start + value.get().len()
+            };
+            let mut shelve = |shelf: &'static str, value: &RawValue| {
+                found.push((shelf, place(value)));
+            };
+            let list = |key: &str| -> Result<Vec<&RawValue>, DumpError> {
+                page.get(key).map_or(Ok(Vec::new()), |list| serde_json::from_str(list.get()).map_err(invalid))
+            };
+            if has("RoleDetailList") || has("UserDetailList") || has("GroupDetailList") {
+                for role in list("RoleDetailList")? {
+                    shelve("RoleDetail", role);
+                }
+                for policy in list("Policies")? {
+                    shelve("ManagedPolicyDetail", policy);
+                }
+                truncated_pages += usize::from(is_truncated);
+                final_pages += usize::from(!is_truncated);
+                continue;
+            }
+            truncated_listings += usize::from(is_truncated);
+            if has("Roles") {
+                for role in list("Roles")? {
+                    shelve("Role", role);
+                }
+            } else if has("Policies") {
+                for policy in list("Policies")? {
+                    let shelf = if policy.get().contains("\"AwsManaged\"") { "PolicySummary" } else { "IamPolicy" };
+                    shelve(shelf, policy);
+                }
+            } else if let Some(policy) = page.get("Policy") {
+                let is_organizations = policy.get().contains("\"PolicySummary\"");
+                shelve(if is_organizations { "OrganizationsPolicy" } else { "Policy" }, policy);
+            } else if let Some(role) = page.get("Role") {
+                shelve("Role", role);
+            } else if let Some(profile) = page.get("InstanceProfile") {
+                shelve("InstanceProfile", profile);
+            } else if has("AssumeRolePolicyDocument") && has("RoleName") {
+                shelve("RoleDetail", value);
+            } else if has("PolicyVersionList") {
+                shelve("ManagedPolicyDetail", value);
+            } else if has("PolicySummary") {
+                shelve("OrganizationsPolicy", value);
+            } else if let Some(targets) = page.get("Targets") {
+                shelve("Targets", targets);
+            } else if let Some(tags) = page.get("Tags") {
+                shelve("Tags", tags);
+            } else {
+                return Err(DumpError::Unknown { path: path.clone() });
+            }
+        }
+        if values == 0 {
+            return Err(DumpError::Invalid { path: path.clone(), message: "the file is empty".to_owned() });
+        }
+        self.truncated_pages += truncated_pages;
+        self.final_pages += final_pages;
+        self.truncated_listings += truncated_listings;
+        for (shelf, range) in found {
+            self.shelves.entry(shelf).or_default().push(Place { file, range });
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Item<'a> {
+    /// Parses the value; `what` names it in an error.
+    ///
+    /// # Errors
+    ///
+    /// The value has another shape; the error names file and line.
+    pub fn parse<T: Deserialize<'a>>(&self, what: &'static str) -> Result<T, DumpError> {
+        serde_json::from_str(self.text).map_err(|error| DumpError::Malformed {
+            path: self.path.to_owned(),
+            line: self.lines_before() + error.line(),
+            what,
+            message: without_position(&error.to_string()),
+        })
+    }
+}
+
+impl Item<'_> {
+    fn lines_before(&self) -> usize {
+        let start = self.text.as_ptr() as usize - self.file.as_ptr() as usize;
+        self.file.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// Adds an entity under its name; the same one twice is one, two different ones are an error.
+pub fn add_once<'a, T: PartialEq>(
+    all: &mut BTreeMap<String, (&'a Path, T)>,
+    what: &'static str,
+    name: &str,
+    item: Item<'a>,
+    value: T,
+) -> Result<(), DumpError> {
+    match all.get(name) {
+        None => {
+            all.insert(name.to_owned(), (item.path, value));
+            Ok(())
+        }
+        Some((_, first)) if *first == value => Ok(()),
+        Some((first, _)) => Err(DumpError::Contradiction {
+            what,
+            name: name.to_owned(),
+            first: (*first).to_owned(),
+            second: item.path.to_owned(),
+        }),
+    }
+}
+
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
+    let unreadable = |source| DumpError::Unreadable { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?.path();
+        if entry.is_dir() {
+            collect(&entry, found)?;
+        } else if entry.extension().is_some_and(|extension| extension == "json") {
+            found.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn policy_id_length(text: &str) -> usize {
+    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+}
+
+fn without_position(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// The members of an object, values unparsed.
+struct Members<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = HashMap::new();
+                while let Some((key, value)) = map.next_entry::<Key<'de>, &RawValue>()? {
+                    members.insert(key.0, value);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,201 @@
+//! The AWS API: clients with retries and time limits, and a bound on calls in flight.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, meta::region::RegionProviderChain};
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
+use tokio::sync::{OnceCell, Semaphore};
+use tracing::debug;
+
+use super::call::call_error;
+use super::{Account, CallError};
+use crate::progress::Progress;
+
+/// How often one call is tried. IAM's and Organizations' rates are undocumented token buckets, so
+/// the SDK's adaptive mode slows down all calls once one is throttled.
+pub const MAX_ATTEMPTS: u32 = 10;
+
+/// How to reach AWS.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub profile: Option<String>,
+    pub region: Option<String>,
+    /// Calls in flight at once, over all services.
+    pub concurrency: usize,
+    pub aws_managed: bool,
+}
+
+/// A connection to one account.
+pub struct Live {
+    pub iam: aws_sdk_iam::Client,
+    pub organizations: aws_sdk_organizations::Client,
+    pub account: Account,
+    /// Who reads.
+    pub principal: String,
+    pub aws_managed: bool,
+    pub concurrency: usize,
+    pub progress: Progress,
+    permits: Semaphore,
+    calls: AtomicUsize,
+    details: OnceCell<Result<Details, CallError>>,
+}
+
+/// All pages of GetAccountAuthorizationDetails; each kind takes its own part.
+#[derive(Default)]
+pub struct Details {
+    pub roles: Mutex<Vec<RoleDetail>>,
+    pub policies: Mutex<Vec<ManagedPolicyDetail>>,
+}
+
+impl Live {
+    /// Connects with the SDK's default chain of credentials and finds out which account it is.
+    ///
+    /// # Errors
+    ///
+    /// `sts:GetCallerIdentity` failed: no credentials, or no way to AWS.
+    pub async fn connect(connection: Connection, progress: Progress) -> Result<Live, CallError> {
+        let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
+            .or_default_provider()
+            .or_else("us-east-1");
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(region)
+            .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(std::time::Duration::from_secs(10))
+                    .read_timeout(std::time::Duration::from_secs(60))
+                    .build(),
+            );
+        if let Some(profile) = &connection.profile {
+            loader = loader.profile_name(profile);
+        }
+        let config = loader.load().await;
+        let call = "sts:GetCallerIdentity";
+        let identity = aws_sdk_sts::Client::new(&config)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| call_error(call, &error))?;
+        let principal = identity.arn.unwrap_or_default();
+        let account = Account::of_arn(&principal).ok_or_else(|| CallError {
+            call,
+            reason: super::Reason::Other,
+            message: format!("its answer names no account: `{principal}`"),
+        })?;
+        Ok(Live {
+            iam: aws_sdk_iam::Client::new(&config),
+            organizations: aws_sdk_organizations::Client::new(&config),
+            account,
+            principal,
+            aws_managed: connection.aws_managed,
+            concurrency: connection.concurrency,
+            progress,
+            permits: Semaphore::new(connection.concurrency),
+            calls: AtomicUsize::new(1),
+            details: OnceCell::new(),
+        })
+    }
+
+    /// Makes one call when there is room for it. `call` is its name in a policy.
+    ///
+    /// # Errors
+    ///
+    /// The call failed, retries included.
+    pub async fn call<T, E>(
+        &self,
+        call: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let answer = request.await;
+        debug!(call, failed = answer.is_err(), "called");
+        answer.map_err(|error| call_error(call, &error))
+    }
+
+    /// Calls made so far, retries not counted.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The account's authorization details, read once for all kinds.
+    ///
+    /// # Errors
+    ///
+    /// Any page failed; then nothing of the listing is used.
+    pub async fn authorization_details(&self) -> Result<&Details, CallError> {
+        let read = || async {
+            let details = self.read_authorization_details().await;
+            self.progress.stop("authorization details");
+            details
+        };
+        self.details.get_or_init(read).await.as_ref().map_err(Clone::clone)
+    }
+
+    async fn read_authorization_details(&self) -> Result<Details, CallError> {
+        let call = "iam:GetAccountAuthorizationDetails";
+        let mut filters = vec![EntityType::Role, EntityType::LocalManagedPolicy];
+        filters.extend(self.aws_managed.then_some(EntityType::AwsManagedPolicy));
+        let mut details = Details::default();
+        let mut pages = Pages::new(call);
+        loop {
+            let request = self
+                .iam
+                .get_account_authorization_details()
+                .set_filter(Some(filters.clone()))
+                .max_items(1000)
+                .set_marker(pages.marker());
+            let page = self.call(call, request.send()).await?;
+            let roles = details.roles.get_mut().expect("not shared yet");
+            let policies = details.policies.get_mut().expect("not shared yet");
+            roles.extend(page.role_detail_list.unwrap_or_default());
+            policies.extend(page.policies.unwrap_or_default());
+            self.progress.count("authorization details", roles.len() + policies.len(), None);
+            if !pages.more(page.is_truncated, page.marker)? {
+                return Ok(details);
+            }
+        }
+    }
+}
+
+/// The pages of one listing: short pages are normal, a missing or repeated marker is an error.
+pub struct Pages {
+    call: &'static str,
+    marker: Option<String>,
+}
+
+impl Pages {
+    pub fn new(call: &'static str) -> Pages {
+        Pages { call, marker: None }
+    }
+
+    pub fn marker(&self) -> Option<String> {
+        self.marker.clone()
+    }
+
+    /// Whether another page follows.
+    ///
+    /// # Errors
+    ///
+    /// AWS says that there is more and gives no marker, or the one it gave before.
+    pub fn more(&mut self, is_truncated: bool, marker: Option<String>) -> Result<bool, CallError> {
+        if !is_truncated {
+            return Ok(false);
+        }
+        let marker = marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() || marker == self.marker {
+            return Err(CallError::cut_short(self.call));
+        }
+        self.marker = marker;
+        Ok(true)
+    }
+}

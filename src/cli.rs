@@ -1,0 +1,295 @@
+//! The command line: arguments → settings, outcome → text and exit code.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::builder::styling::Styles;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+use crate::aws::{Connection, Dump, Live, Source};
+use crate::export::export;
+use crate::progress::Progress;
+use crate::resource::KINDS;
+use crate::settings::{ExportSettings, account_id};
+use crate::summary::Summary;
+
+/// Keeps AWS IAM, organizations policies and a Git repository equal.
+///
+/// It writes roles, customer managed policies and organizations policies as raw JSON and as
+/// Terraform with import blocks. `terraform plan` right after an export shows imports and nothing
+/// else.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, styles = Styles::plain())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Log more to stderr: -v each API call, -vv what the AWS SDK does
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+
+    /// Log errors only, and show no progress
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Export(Box<ExportArguments>),
+    /// Print a completion script for a shell
+    ///
+    /// For bash: aws-iam-gitops completions bash > ~/.local/share/bash-completion/completions/aws-iam-gitops
+    Completions {
+        /// The shell the script is for
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command
+    ///
+    /// To read it: aws-iam-gitops man export | man -l -
+    Man {
+        /// The command; without it, the page of the program
+        command: Option<String>,
+    },
+}
+
+/// Write an account to a folder, as raw JSON and as Terraform
+///
+/// Reads the account with the ordinary AWS credentials (profiles, environment, SSO, AWS_REGION,
+/// AWS_ENDPOINT_URL), or from files that the AWS CLI wrote. Only files that differ are written;
+/// files of entities that are gone from AWS are removed; files of other origin and Terraform that
+/// a person edited are left alone.
+#[derive(Args)]
+#[command(after_long_help = after_help())]
+struct ExportArguments {
+    /// Read files that the AWS CLI wrote, instead of AWS; may be repeated
+    ///
+    /// A file, or a folder with all its *.json files. Told apart by content, these are read:
+    /// `aws iam get-account-authorization-details` (one page or several), `aws iam list-roles`,
+    /// `get-role`, `get-policy` and `get-instance-profile`, `aws organizations list-policies`,
+    /// `describe-policy`, and, with the policy's ID in the file's name, `list-targets-for-policy`
+    /// and `list-tags-for-resource`. Raw JSON that this program wrote is read too.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    from: Vec<PathBuf>,
+
+    /// The folder to write to; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Of the accounts in the files given, take this one
+    #[arg(long, value_name = "ID", value_parser = account_id, requires = "from")]
+    account: Option<String>,
+
+    /// Write AWS's own policies too, those in use, as raw JSON
+    #[arg(long)]
+    aws_managed: bool,
+
+    /// Write Terraform also for what CloudFormation or this project's own infrastructure manages
+    ///
+    /// Such roles and policies carry the tag `aws:cloudformation:stack-name` or
+    /// `managed-by = aws-iam-gitops`. They are raw JSON only otherwise: two owners of one resource
+    /// undo each other's changes.
+    #[arg(long)]
+    managed_elsewhere: bool,
+
+    /// Write attachments of organizations policies as Terraform too
+    ///
+    /// Refreshing them takes Terraform a number of calls that grows with the square of the targets.
+    #[arg(long)]
+    organizations_attachments: bool,
+
+    /// Write over Terraform that a person edited; what AWS does not have yet is lost
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Write nothing, tell what would be written
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    output: Output,
+
+    /// The profile in the AWS configuration; otherwise AWS_PROFILE
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    profile: Option<String>,
+
+    /// The region to sign for; otherwise AWS_REGION, the profile's, or us-east-1
+    #[arg(long, value_name = "REGION", conflicts_with = "from")]
+    region: Option<String>,
+
+    /// AWS calls in flight at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    concurrency: u16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// A summary for people
+    Text,
+    /// The same for programs
+    Json,
+}
+
+fn after_help() -> String {
+    let mut permissions: Vec<&str> =
+        KINDS.iter().flat_map(|kind| kind.permissions).copied().collect();
+    permissions.sort_unstable();
+    permissions.dedup();
+    format!(
+        "Permissions that reading from AWS takes:\n  {}\n\n\
+         Examples:\n  \
+         aws-iam-gitops export --to ./iam\n  \
+         aws-iam-gitops export --from authorization-details.json list-roles.json --to ./iam\n  \
+         cd iam/terraform && terraform init && terraform plan\n\n\
+         Exit codes:\n  0 done, 1 something failed (what could be read is written), 2 usage",
+        permissions.join("\n  ")
+    )
+}
+
+/// Runs the command line; the answer is the process's exit code.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging(arguments.verbose, arguments.quiet);
+    let outcome = match arguments.command {
+        Command::Export(export) => run_export(*export, arguments.quiet),
+        Command::Completions { shell } => print_completions(shell),
+        Command::Man { command } => print_manual(command.as_deref()),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprint!("{}", crate::error::text(&error));
+        ExitCode::FAILURE
+    })
+}
+
+/// Log lines go to stderr. Where that is a terminal the progress bars tell most of it.
+fn start_logging(verbose: u8, quiet: bool) {
+    let level = match verbose {
+        _ if quiet => LevelFilter::ERROR,
+        0 if io::stderr().is_terminal() => LevelFilter::WARN,
+        0 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let filter = match verbose {
+        0 | 1 => EnvFilter::new(format!("off,aws_iam_gitops={level}")),
+        _ => EnvFilter::new(level.to_string()),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(verbose > 1)
+        .init();
+}
+
+fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCode> {
+    let settings = ExportSettings {
+        from: arguments.from,
+        to: arguments.to,
+        account: arguments.account,
+        connection: Connection {
+            profile: arguments.profile,
+            region: arguments.region,
+            concurrency: usize::from(arguments.concurrency),
+            aws_managed: arguments.aws_managed,
+        },
+        organizations_attachments: arguments.organizations_attachments,
+        managed_elsewhere: arguments.managed_elsewhere,
+        overwrite: arguments.overwrite,
+        dry_run: arguments.dry_run,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let summary = runtime.block_on(async {
+        let source = open(&settings, quiet).await?;
+        export(&source, &settings).await
+    })?;
+    match arguments.output {
+        Output::Text => print(&summary.text())?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?,
+    }
+    Ok(report_failures(&summary))
+}
+
+async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> {
+    if !settings.from.is_empty() {
+        return Ok(Source::Dump(Dump::read(&settings.from, settings.connection.aws_managed)?));
+    }
+    let progress = if quiet { Progress::default() } else { Progress::bars() };
+    let live = Live::connect(settings.connection.clone(), progress)
+        .await
+        .context("cannot find out which AWS account this is")?;
+    tracing::info!(account = live.account.id, principal = live.principal, "connected");
+    Ok(Source::Live(live))
+}
+
+fn report_failures(summary: &Summary) -> ExitCode {
+    if summary.failures.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for failure in &summary.failures {
+        eprintln!("error: {}", failure.error);
+    }
+    let mut hints: Vec<_> = summary.failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
+    hints.dedup();
+    for hint in hints {
+        eprintln!("\nhint: {hint}");
+    }
+    ExitCode::FAILURE
+}
+
+fn print_completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "aws-iam-gitops", &mut script);
+    print(&String::from_utf8(script)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_manual(command: Option<&str>) -> anyhow::Result<ExitCode> {
+    let mut program = Arguments::command();
+    program.build();
+    let page = match command {
+        None => program,
+        Some(name) => match program.find_subcommand(name) {
+            Some(found) => found.clone(),
+            None => anyhow::bail!("there is no command `{}`", crate::invisible::visible(name)),
+        },
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).render(&mut text)?;
+    print(&String::from_utf8(text)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints to stdout; a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to stdout")
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_permission() {
+        let help = Arguments::command().find_subcommand_mut("export").unwrap().render_long_help().to_string();
+        for permission in KINDS.iter().flat_map(|kind| kind.permissions) {
+            assert!(help.contains(permission), "{permission}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The folder an export is written to: what lies there, and writing that never leaves half a file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// Ends the name of a file that is not yet whole; such files are removed when a folder is opened.
+const UNFINISHED: &str = ".aws-iam-gitops-unfinished";
+
+/// A folder in the layout of the repository; it need not exist.
+pub struct Directory {
+    root: PathBuf,
+    dry_run: bool,
+    made: std::cell::RefCell<BTreeSet<PathBuf>>,
+}
+
+impl Directory {
+    /// With `dry_run` nothing is ever written or removed.
+    pub fn new(root: &Path, dry_run: bool) -> Directory {
+        Directory { root: root.to_owned(), dry_run, made: Default::default() }
+    }
+
+    /// The names of the files in a folder, sorted; none where there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be listed, or a name is not UTF-8.
+    pub fn files(&self, folder: &str) -> anyhow::Result<BTreeSet<String>> {
+        let path = self.root.join(folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error).with_context(|| format!("cannot list `{}`", path.display())),
+        };
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot list `{}`", path.display()))?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if name.ends_with(UNFINISHED) {
+                self.discard(&entry.path());
+            } else if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                names.insert(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The content of a file, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// The file exists and cannot be read.
+    pub fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let path = self.root.join(path);
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+
+    /// Writes a file as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full, the folder is not writable, …; the old file is still there then.
+    pub fn write(&self, path: &str, content: &[u8]) -> anyhow::Result<()> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let path = self.root.join(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            anyhow::bail!("`{}` is no file name", path.display());
+        };
+        let unfinished = folder.join(format!(".{}{UNFINISHED}", name.to_string_lossy()));
+        let write = || {
+            if self.made.borrow_mut().insert(folder.to_owned()) {
+                fs::create_dir_all(folder)?;
+            }
+            let mut file = fs::File::create(&unfinished)?;
+            file.write_all(content)?;
+            drop(file);
+            fs::rename(&unfinished, &path)
+        };
+        write().inspect_err(|_| self.discard(&unfinished)).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// The file is still there.
+    pub fn remove(&self, path: &str) -> anyhow::Result<()> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let path = self.root.join(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Best effort: what stays is discarded the next time.
+    fn discard(&self, path: &Path) {
+        if !self.dry_run {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_written_whole_and_leftovers_are_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path(), false);
+        assert!(directory.files("roles").unwrap().is_empty());
+        directory.write("roles/a.json", b"1").unwrap();
+        fs::write(folder.path().join(format!("roles/.b.json{UNFINISHED}")), "half").unwrap();
+        assert_eq!(directory.files("roles").unwrap(), BTreeSet::from(["a.json".to_owned()]));
+        assert_eq!(fs::read_dir(folder.path().join("roles")).unwrap().count(), 1);
+        assert_eq!(directory.read("roles/a.json").unwrap().unwrap(), b"1");
+        assert_eq!(directory.read("roles/b.json").unwrap(), None);
+        directory.remove("roles/a.json").unwrap();
+        directory.remove("roles/a.json").unwrap();
+    }
+
+    #[test]
+    fn failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path(), false);
+        // A folder stands where the file should go: the rename fails.
+        fs::create_dir_all(folder.path().join("roles/a.json/x")).unwrap();
+        let error = directory.write("roles/a.json", b"1").unwrap_err();
+        assert!(error.to_string().contains("cannot write"));
+        assert_eq!(fs::read_dir(folder.path().join("roles")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn dry_run_touches_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path(), true);
+        directory.write("roles/a.json", b"1").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

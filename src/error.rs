@@ -1,0 +1,48 @@
+//! How errors are told to people: what failed, why, and what to do about it.
+
+use std::fmt::Write;
+
+use crate::aws::{CallError, DumpError};
+
+/// Something this program does not do, and what to do instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Refused {
+    pub error: String,
+    pub hint: &'static str,
+}
+
+/// The text for people: the error, its causes, one hint.
+pub fn text(error: &anyhow::Error) -> String {
+    let mut out = format!("error: {error}\n");
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(out, "  caused by: {cause}");
+    }
+    if let Some(hint) = error.chain().find_map(hint) {
+        let _ = write!(out, "\nhint: {hint}\n");
+    }
+    out
+}
+
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<CallError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<DumpError>() {
+        return error.hint().map(str::to_owned);
+    }
+    error.downcast_ref::<Refused>().map(|error| error.hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn error_causes_and_hint_are_told_once() {
+        let refused = Refused { error: "no".to_owned(), hint: "try that" };
+        let error = Err::<(), _>(refused).context("cannot export").unwrap_err();
+        assert_eq!(text(&error), "error: cannot export\n  caused by: no\n\nhint: try that\n");
+    }
+}

@@ -1,0 +1,582 @@
+//! The pipeline: read the account, compare it with what lies in the folder, write the difference.
+//!
+//! Terraform files are written before raw JSON. The JSON is the base that the next run compares
+//! with, so an export that is interrupted leaves a folder in which AWS still differs from the base
+//! and the next run goes on, rather than one in which a stale `.tf` looks like a person's edit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tracing::info;
+
+use crate::aws::{Account, DumpError, Source};
+use crate::error::Refused;
+use crate::directory::Directory;
+use crate::invisible::visible;
+use crate::reconcile::{Comparison, Verdict};
+use crate::resource::parts::managed_elsewhere;
+use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
+use crate::settings::ExportSettings;
+use crate::summary::{Failure, KindSummary, Skipped, Summary};
+use crate::terraform::read::{Declarations, declarations};
+use crate::terraform::{Block, Body, Expression, format};
+
+/// The file of a module that the whole module shares, written when it is not there.
+const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
+
+/// Brings a folder to the state of an account.
+///
+/// # Errors
+///
+/// Input files that cannot be used, a folder of another account, or a file that cannot be read or
+/// written. Calls that fail are in the summary.
+pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Result<Summary> {
+    let mut readings = read_all(source).await?;
+    let account = account(source, &readings, settings)?;
+    if let Some(account) = &account {
+        readings = readings.into_iter().map(|reading| reading.of_account(account)).collect();
+    }
+    let directory = Directory::new(&settings.to, settings.dry_run);
+    refuse_another_account(&directory, account.as_ref())?;
+
+    let mut plan = Plan::new(&directory, settings, &readings)?;
+    for (kind, reading) in KINDS.iter().zip(readings) {
+        plan.add_kind(kind, reading)?;
+    }
+    let module_files = plan.module_files(account.as_ref())?;
+    plan.write(&module_files)?;
+
+    let mut summary = plan.summary;
+    summary.account = account.map(|account| account.id);
+    summary.to = settings.to.display().to_string();
+    summary.dry_run = settings.dry_run;
+    summary.module_files_written = module_files.into_iter().map(|(path, _)| path).collect();
+    if let Source::Live(live) = source {
+        summary.calls = Some(live.calls());
+    }
+    info!(
+        written = summary.kinds.iter().map(|kind| kind.written.len()).sum::<usize>(),
+        removed = summary.kinds.iter().map(|kind| kind.removed.len()).sum::<usize>(),
+        failures = summary.failures.len(),
+        calls = summary.calls,
+        "exported"
+    );
+    Ok(summary)
+}
+
+/// Reads all kinds at once, in the order of [`KINDS`].
+async fn read_all(source: &Source) -> Result<Vec<Reading>, DumpError> {
+    let readings = KINDS.iter().map(|kind| async move {
+        let reading = (kind.read)(source).await?;
+        info!(
+            kind = kind.plural,
+            count = reading.entities.len(),
+            unreadable = reading.unreadable.len(),
+            failures = reading.failures.len(),
+            "read"
+        );
+        Ok(reading)
+    });
+    futures::future::try_join_all(readings).await
+}
+
+/// Whose entities these are. Files may hold several accounts' by mistake: the one with most wins,
+/// and the summary lists the rest.
+fn account(
+    source: &Source,
+    readings: &[Reading],
+    settings: &ExportSettings,
+) -> Result<Option<Account>, DumpError> {
+    if let Source::Live(live) = source {
+        return Ok(Some(live.account.clone()));
+    }
+    let mut counts: HashMap<Account, usize> = HashMap::new();
+    let arns = |is_iam: bool| {
+        let all = readings.iter().flat_map(|reading| &reading.entities).map(|entity| entity.arn());
+        all.filter(move |arn| arn.contains(":iam:") == is_iam).filter_map(Account::of_arn)
+    };
+    for account in arns(true) {
+        *counts.entry(account).or_default() += 1;
+    }
+    if let Some(id) = &settings.account {
+        let found = counts.into_keys().find(|account| account.id == *id);
+        let partition = found.map_or_else(|| "aws".to_owned(), |account| account.partition);
+        return Ok(Some(Account { id: id.clone(), partition }));
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    let mut winners: Vec<_> =
+        counts.into_iter().filter(|(_, count)| *count == most).map(|(account, _)| account).collect();
+    if winners.len() > 1 {
+        winners.sort_by(|a, b| a.id.cmp(&b.id));
+        let ids: Vec<_> = winners.iter().map(|account| format!("`{}`", account.id)).collect();
+        return Err(DumpError::Undecided(ids.join(" and ")));
+    }
+    // Organizations policies alone: they are written by their management account.
+    Ok(winners.pop().or_else(|| arns(false).next()))
+}
+
+/// Exporting one account over another would remove all of the other's files.
+fn refuse_another_account(directory: &Directory, account: Option<&Account>) -> anyhow::Result<()> {
+    let Some(account) = account else { return Ok(()) };
+    for folder in ["roles", "policies"] {
+        let kind = kind_of(folder);
+        for name in directory.files(folder)? {
+            let Some(entity) = parse_base(directory, kind, &format!("{folder}/{name}"))?.0 else { continue };
+            if let Some(other) = Account::of_arn(entity.arn())
+                && other.id != account.id
+            {
+                return Err(Refused {
+                    error: format!(
+                        "the folder holds account `{}` (`{folder}/{name}`), and this is account `{}`",
+                        other.id, account.id
+                    ),
+                    hint: "give each account a folder of its own",
+                }
+                .into());
+            }
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn kind_of(folder: &str) -> &'static Kind {
+    KINDS.iter().find(|kind| kind.folders.contains(&folder)).expect("every folder has a kind")
+}
+
+/// The entity in a raw JSON file, and the file's bytes. No entity: the file is not ours.
+fn parse_base(
+    directory: &Directory,
+    kind: &Kind,
+    path: &str,
+) -> anyhow::Result<(Option<Box<dyn Entity>>, Vec<u8>)> {
+    let Some(content) = directory.read(path)? else { return Ok((None, Vec::new())) };
+    let entity = std::str::from_utf8(&content)
+        .ok()
+        .and_then(|text| (kind.parse)(text).ok())
+        .filter(|entity| entity.json_path() == path);
+    Ok((entity, content))
+}
+
+/// What is going to be done, entity by entity.
+struct Plan<'a> {
+    directory: &'a Directory,
+    settings: &'a ExportSettings,
+    /// What rendering may refer to once all is written, and what it could before.
+    context: Context,
+    base_context: Context,
+    terraform_files: BTreeSet<String>,
+    /// What the `.tf` files declare that are none of ours.
+    foreign: BTreeMap<String, Declarations>,
+    /// Whether the module holds no entity at all yet, so that a missing file is no edit.
+    is_fresh: bool,
+    steps: Vec<Step>,
+    summary: Summary,
+}
+
+struct Step {
+    entity: Box<dyn Entity>,
+    terraform: Action,
+    json: Action,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Keep,
+    Write,
+    Remove,
+    /// Tell Terraform to forget what the file declared, without destroying it.
+    Forget,
+}
+
+impl<'a> Plan<'a> {
+    fn new(
+        directory: &'a Directory,
+        settings: &'a ExportSettings,
+        readings: &[Reading],
+    ) -> anyhow::Result<Plan<'a>> {
+        let terraform_files: BTreeSet<String> = directory
+            .files("terraform")?
+            .into_iter()
+            .filter(|name| name.ends_with(".tf") && !name.starts_with('.'))
+            .map(|name| format!("terraform/{name}"))
+            .collect();
+        let context = Context {
+            organizations_attachments: settings.organizations_attachments,
+            managed_elsewhere: settings.managed_elsewhere,
+            ..Context::default()
+        };
+        let own: HashSet<String> = readings
+            .iter()
+            .flat_map(|reading| &reading.entities)
+            .map(|entity| entity.terraform_path())
+            .collect();
+        let mut summary = Summary::default();
+        let mut foreign = BTreeMap::new();
+        for path in terraform_files.difference(&own.iter().cloned().collect()) {
+            let content = directory.read(path)?.unwrap_or_default();
+            match declarations(&String::from_utf8_lossy(&content)) {
+                Ok(found) => {
+                    foreign.insert(path.clone(), found);
+                }
+                Err(error) => {
+                    let (line, column) = (error.location().line(), error.location().column());
+                    summary.notes.push(format!(
+                        "`{path}` line {line} column {column}: this is not HCL, so what it declares is not known"
+                    ));
+                }
+            }
+        }
+        let is_fresh = !terraform_files.iter().any(|path| {
+            KINDS.iter().any(|kind| {
+                path.strip_prefix("terraform/")
+                    .and_then(|name| name.strip_prefix(kind.terraform_prefix))
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+        });
+        Ok(Plan {
+            directory,
+            settings,
+            base_context: context.clone(),
+            context,
+            terraform_files,
+            foreign,
+            is_fresh,
+            steps: Vec::new(),
+            summary,
+        })
+    }
+
+    fn add_kind(&mut self, kind: &'static Kind, reading: Reading) -> anyhow::Result<()> {
+        let mut summary = KindSummary { kind: kind.plural, ..KindSummary::default() };
+        summary.complete = reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
+        summary.skipped = reading
+            .skipped
+            .into_iter()
+            .map(|(name, reason)| Skipped { name, reason, json: false })
+            .collect();
+        self.summary.notes.extend(reading.notes);
+        for error in &reading.failures {
+            self.fail(format!("cannot read {}: {error}", kind.plural), error.hint());
+        }
+        for unreadable in &reading.unreadable {
+            let name = visible(&unreadable.name);
+            self.fail(format!("cannot read {} `{name}`: {}", kind.name, unreadable.error), unreadable.error.hint());
+        }
+        let unreadable: HashSet<&str> =
+            reading.unreadable.iter().map(|unreadable| unreadable.name.as_str()).collect();
+
+        let mut entities = reading.entities;
+        entities.sort_by_cached_key(|entity| entity.json_path());
+        let mut base_files: BTreeSet<String> = BTreeSet::new();
+        for folder in kind.folders {
+            let files = self.directory.files(folder)?;
+            let json = files.into_iter().filter(|name| name.ends_with(".json"));
+            base_files.extend(json.map(|name| format!("{folder}/{name}")));
+        }
+        for entity in entities {
+            let has_base = base_files.remove(&entity.json_path());
+            self.add_actual(entity, has_base, &mut summary)?;
+        }
+        for path in base_files {
+            let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
+            let is_gone = reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
+            self.add_missing(base, is_gone, &mut summary)?;
+        }
+        self.summary.kinds.push(summary);
+        Ok(())
+    }
+
+    /// An entity that AWS has.
+    fn add_actual(
+        &mut self,
+        mut entity: Box<dyn Entity>,
+        has_base: bool,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let json_path = entity.json_path();
+        let (base, base_content) = match has_base {
+            true => parse_base(self.directory, entity.kind(), &json_path)?,
+            false => (None, Vec::new()),
+        };
+        if has_base && base.is_none() {
+            self.fail(
+                format!("`{json_path}` is not the raw JSON of a {}", entity.kind().name),
+                Some("restore the file from Git, or remove it to have it written again".to_owned()),
+            );
+            return Ok(());
+        }
+        let base = base.map(|mut base| {
+            settle(entity.as_mut(), base.as_mut());
+            base
+        });
+        let terraform_path = entity.terraform_path();
+        let desired = self.desired(&terraform_path)?;
+        let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
+        let json_only = self.json_only(entity.as_ref());
+        let wanted = match &json_only {
+            None if desired.is_some() => Some(render(entity.as_ref(), &self.context)),
+            _ => None,
+        };
+        let actual_is_base = has_base
+            && match entity.json() {
+                json if json == base_content => true,
+                json => base.as_ref().is_some_and(|base| base.json() == json),
+            };
+        let desired_is_actual = match (&desired, &json_only) {
+            (None, None) => false,
+            (None, Some(_)) => true,
+            (Some(_), Some(_)) => is_tombstone,
+            (Some(desired), None) => wanted.as_ref() == Some(desired),
+        };
+        let desired_is_base = match (&desired, &base) {
+            (None, None) => true,
+            (Some(_), None) => false,
+            (None, Some(base)) => {
+                self.is_fresh || base.json_only().is_some() || managed_elsewhere(base.tags()).is_some()
+            }
+            (Some(desired), Some(base)) => {
+                is_tombstone || render(base.as_ref(), &self.base_context) == *desired
+            }
+        };
+        let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
+        let mut verdict = comparison.verdict();
+        if self.settings.overwrite && matches!(verdict, Verdict::Pending | Verdict::Conflicting) {
+            verdict = Verdict::Drifted;
+        }
+        let name = entity.name().to_owned();
+        let (terraform, json) = match verdict {
+            Verdict::Unchanged => {
+                summary.unchanged += 1;
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Pending => {
+                summary.pending.push(terraform_path.clone());
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Conflicting => {
+                summary.conflicting.push(terraform_path.clone());
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Converged => {
+                summary.written.push(name.clone());
+                (Action::Keep, Action::Write)
+            }
+            Verdict::Drifted => {
+                summary.written.push(name.clone());
+                let terraform = match (&json_only, &desired) {
+                    (None, _) => Action::Write,
+                    (Some(_), Some(_)) => Action::Forget,
+                    (Some(_), None) => Action::Keep,
+                };
+                (terraform, if actual_is_base { Action::Keep } else { Action::Write })
+            }
+        };
+        if let Some(reason) = &json_only {
+            summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
+        }
+        self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
+        self.steps.push(Step { entity, terraform, json });
+        Ok(())
+    }
+
+    /// An entity that has files and was not read: it is gone, or nothing is known.
+    fn add_missing(
+        &mut self,
+        base: Box<dyn Entity>,
+        is_gone: bool,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let terraform_path = base.terraform_path();
+        let desired = self.desired(&terraform_path)?;
+        let is_ours = desired.as_ref().is_none_or(|desired| {
+            is_tombstone(desired) || render(base.as_ref(), &self.base_context) == *desired
+        });
+        self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
+        if !is_gone {
+            summary.unknown += 1;
+            return Ok(());
+        }
+        if !is_ours && !self.settings.overwrite {
+            summary.conflicting.push(terraform_path);
+            return Ok(());
+        }
+        self.context.references.remove(base.arn());
+        summary.removed.push(base.name().to_owned());
+        let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
+        self.steps.push(Step { entity: base, terraform, json: Action::Remove });
+        Ok(())
+    }
+
+    /// The Terraform file of an entity, if it is there.
+    fn desired(&self, path: &str) -> anyhow::Result<Option<String>> {
+        if !self.terraform_files.contains(path) {
+            return Ok(None);
+        }
+        let content = self.directory.read(path)?;
+        Ok(content.map(|content| String::from_utf8_lossy(&content).into_owned()))
+    }
+
+    /// Why an entity is raw JSON only, here and with these settings.
+    fn json_only(&self, entity: &dyn Entity) -> Option<JsonOnly> {
+        let owner = || {
+            managed_elsewhere(entity.tags()).filter(|_| !self.settings.managed_elsewhere)
+        };
+        entity.json_only().or_else(owner).or_else(|| self.declared_elsewhere(entity))
+    }
+
+    fn declared_elsewhere(&self, entity: &dyn Entity) -> Option<JsonOnly> {
+        if self.foreign.is_empty() {
+            return None;
+        }
+        let body = entity.terraform(&self.context);
+        let ours: Vec<_> = body.declarations().collect();
+        let is_ours = |found: &Declarations| {
+            found.resources.iter().any(|(address, name)| {
+                ours.iter().any(|(own, _)| own == address)
+                    || ours.first().is_some_and(|(own, _)| {
+                        own.resource_type == address.resource_type
+                            && name.as_deref() == Some(entity.name())
+                    })
+            }) || found.imports.iter().any(|(address, id)| {
+                ours.iter().any(|(own, own_id)| {
+                    own == address
+                        || (own.resource_type == address.resource_type && id.is_some() && *own_id == id.as_deref())
+                })
+            })
+        };
+        let (path, _) = self.foreign.iter().find(|(_, found)| is_ours(found))?;
+        Some(JsonOnly::DeclaredIn(path.clone()))
+    }
+
+    /// Notes what other entities may refer to, before and after this export.
+    fn refer(
+        &mut self,
+        entity: &dyn Entity,
+        terraform: Action,
+        desired: Option<&str>,
+        wanted: Option<&str>,
+    ) {
+        let Some(Expression::Reference(reference)) = entity.reference() else { return };
+        let declares = |text: &str| {
+            wanted == Some(text)
+                || declarations(text).is_ok_and(|found| {
+                    found.resources.iter().any(|(address, _)| reference.starts_with(&format!("{address}.")))
+                })
+        };
+        let is_declared = desired.is_some_and(declares);
+        if is_declared {
+            self.base_context.references.insert(entity.arn().to_owned(), reference.clone());
+        }
+        if terraform == Action::Write || (terraform == Action::Keep && is_declared) {
+            self.context.references.insert(entity.arn().to_owned(), reference);
+        }
+    }
+
+    /// The files that the whole module shares and that are not there yet.
+    fn module_files(&self, account: Option<&Account>) -> anyhow::Result<Vec<(String, String)>> {
+        let mut files = Vec::new();
+        if self.steps.is_empty() {
+            return Ok(files);
+        }
+        let any = |has: fn(&Declarations) -> bool| self.foreign.values().any(has);
+        let is_missing = |path: &str| !self.terraform_files.contains(path);
+        let path = "terraform/versions.tf";
+        if is_missing(path) && !any(|found| found.has_required_providers) {
+            files.push((path.to_owned(), VERSIONS.to_owned()));
+        }
+        let path = "terraform/provider.tf";
+        if is_missing(path) && !any(|found| found.has_aws_provider) {
+            files.push((path.to_owned(), provider(account)));
+        }
+        Ok(files)
+    }
+
+    /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
+    fn write(&self, module_files: &[(String, String)]) -> anyhow::Result<()> {
+        let directory = self.directory;
+        for (path, content) in module_files {
+            directory.write(path, content.as_bytes())?;
+        }
+        for step in self.steps.iter().filter(|step| step.terraform == Action::Remove) {
+            directory.remove(&step.entity.terraform_path())?;
+        }
+        for step in &self.steps {
+            let entity = step.entity.as_ref();
+            match step.terraform {
+                Action::Write => {
+                    let text = render(entity, &self.context);
+                    directory.write(&entity.terraform_path(), text.as_bytes())?;
+                }
+                Action::Forget => {
+                    let path = entity.terraform_path();
+                    let text = self.desired(&path)?.unwrap_or_default();
+                    directory.write(&path, forget(&text).as_bytes())?;
+                }
+                Action::Keep | Action::Remove => {}
+            }
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Remove) {
+            directory.remove(&step.entity.json_path())?;
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Write) {
+            directory.write(&step.entity.json_path(), &step.entity.json())?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: String, hint: Option<String>) {
+        let failure = Failure { error, hint };
+        if !self.summary.failures.contains(&failure) {
+            self.summary.failures.push(failure);
+        }
+    }
+}
+
+/// Keeps the base's wording of every document that means the same: AWS returns lists that are sets
+/// in another order from one read to the next.
+fn settle(entity: &mut dyn Entity, base: &mut dyn Entity) {
+    let mut base_documents: HashMap<_, _> =
+        base.documents().into_iter().map(|(key, _, document)| (key, document)).collect();
+    for (key, dialect, document) in entity.documents() {
+        if let Some(base) = base_documents.remove(&key)
+            && *base != *document
+            && document.means_the_same(base, dialect)
+        {
+            document.clone_from(base);
+        }
+    }
+}
+
+fn render(entity: &dyn Entity, context: &Context) -> String {
+    format::file(&entity.terraform(context))
+}
+
+fn is_tombstone(text: &str) -> bool {
+    text.starts_with("removed") && declarations(text).is_ok_and(|found| found.only_removed)
+}
+
+/// `removed` blocks for everything a file declares. To delete the file alone would make Terraform
+/// destroy what it holds in its state.
+fn forget(text: &str) -> String {
+    let found = declarations(text).unwrap_or_default();
+    let blocks = found.resources.iter().map(|(address, _)| {
+        Block::new("removed", Vec::new())
+            .attribute("from", Expression::Reference(address.to_string()))
+            .block(
+                Block::new("lifecycle", Vec::new())
+                    .attribute("destroy", Expression::Reference("false".to_owned())),
+            )
+    });
+    format::file(&Body { blocks: blocks.collect() })
+}
+
+/// `provider.tf`: the region of the partition's IAM, and no other account than this one.
+fn provider(account: Option<&Account>) -> String {
+    let mut block = Block::new("provider", vec!["aws".to_owned()])
+        .optional("region", account.and_then(Account::iam_region));
+    if let Some(account) = account {
+        let ids = vec![Expression::from(account.id.as_str())];
+        block = block.attribute("allowed_account_ids", Expression::List(ids));
+    }
+    format::file(&Body { blocks: vec![block] })
+}

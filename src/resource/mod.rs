@@ -1,0 +1,191 @@
+//! The kinds of entities that are exported: one file each, one line each in [`KINDS`].
+//!
+//! A kind's file holds everything about it: its raw JSON, how it is read from AWS or from the AWS
+//! CLI's output, when it is not for Terraform, its Terraform and import IDs, and the list of
+//! provider arguments that are written or left out. Nothing outside this folder knows a kind.
+
+pub mod organizations_policy;
+pub mod parts;
+pub mod policy;
+pub mod role;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::aws::{Account, CallError, DumpError, Source};
+use crate::file_name::{self, Case};
+use crate::policy_document::{Dialect, Document};
+use crate::terraform::{Address, Body, Expression};
+
+/// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
+pub static KINDS: &[&Kind] = &[&policy::KIND, &role::KIND, &organizations_policy::KIND];
+
+/// What is the same for all entities of one kind.
+pub struct Kind {
+    /// Singular and plural as people read them.
+    pub name: &'static str,
+    pub plural: &'static str,
+    /// Folders of the raw JSON, one for each sub-kind.
+    pub folders: &'static [&'static str],
+    /// First part of the names of Terraform files: `iam_role` in `iam_role.deploy.tf`.
+    pub terraform_prefix: &'static str,
+    pub case: Case,
+    pub resource_types: &'static [ResourceType],
+    /// The API permissions that reading takes.
+    pub permissions: &'static [&'static str],
+    pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
+    /// Reads back what [`Entity::json`] wrote.
+    pub parse: fn(&str) -> serde_json::Result<Box<dyn Entity>>,
+}
+
+/// Reading fails as a whole only on files that cannot be used; calls that fail are in the reading.
+pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Reading, DumpError>> + Send + 'a>>;
+
+/// A Terraform resource type that a kind is written as, with every argument of the provider.
+pub struct ResourceType {
+    pub name: &'static str,
+    /// The import ID, as people read it: `ROLE:POLICY`.
+    pub import_id: &'static str,
+    pub written: &'static [&'static str],
+    /// Arguments that are never written, each with the reason.
+    pub left_out: &'static [(&'static str, &'static str)],
+}
+
+/// One role, policy, … of the account.
+pub trait Entity: Send + Sync {
+    fn kind(&self) -> &'static Kind;
+    /// What AWS identifies it by within its kind; file names and labels come from it.
+    fn name(&self) -> &str;
+    fn arn(&self) -> &str;
+    fn folder(&self) -> &'static str;
+    fn case(&self) -> Case {
+        self.kind().case
+    }
+    /// The raw JSON, pretty-printed with a final line break.
+    fn json(&self) -> Vec<u8>;
+    /// All policy documents, each under a key that stays the same from one read to the next.
+    fn documents(&mut self) -> Vec<(String, Dialect, &mut Document)>;
+    /// Why this entity cannot be Terraform, if it cannot.
+    fn json_only(&self) -> Option<JsonOnly>;
+    fn tags(&self) -> &[parts::Tag];
+    /// The resources and import blocks; only asked for when [`Entity::json_only`] has nothing.
+    fn terraform<'a>(&'a self, context: &Context) -> Body<'a>;
+    /// What other resources may say instead of this entity's ARN.
+    fn reference(&self) -> Option<Expression<'static>> {
+        None
+    }
+
+    /// Where the raw JSON lies: `roles/deploy.json`.
+    fn json_path(&self) -> String {
+        format!("{}/{}", self.folder(), file_name::json_file(self.name(), self.case()))
+    }
+
+    /// Where the Terraform lies: `terraform/iam_role.deploy.tf`.
+    fn terraform_path(&self) -> String {
+        let prefix = self.kind().terraform_prefix;
+        format!("terraform/{}", file_name::terraform_file(prefix, self.name(), self.case()))
+    }
+}
+
+/// What rendering needs to know of the rest of the module.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// What to write for the ARN of an entity that the same module declares.
+    pub references: HashMap<String, String>,
+    /// Whether attachments of organizations policies are written.
+    pub organizations_attachments: bool,
+    /// Whether what something else manages is written all the same.
+    pub managed_elsewhere: bool,
+}
+
+impl Context {
+    /// A reference where the module declares the entity, else the ARN itself.
+    pub fn arn<'a>(&self, arn: &'a str) -> Expression<'a> {
+        match self.references.get(arn) {
+            Some(reference) => Expression::Reference(reference.clone()),
+            None => Expression::from(arn),
+        }
+    }
+}
+
+/// Why an entity is written as raw JSON and not as Terraform.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JsonOnly {
+    /// AWS wrote it and only AWS changes it.
+    AwsManaged,
+    ServiceLinked,
+    Reserved,
+    /// Something else manages it: the tag that says so.
+    ManagedElsewhere(String),
+    /// The provider would refuse it, and with it every plan of the module.
+    Inexpressible(String),
+    /// A `.tf` file that is not ours declares it already.
+    DeclaredIn(String),
+}
+
+impl fmt::Display for JsonOnly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JsonOnly::AwsManaged => f.write_str("managed by AWS"),
+            JsonOnly::ServiceLinked => f.write_str("service-linked, `/aws-service-role/`"),
+            JsonOnly::Reserved => f.write_str("only AWS changes roles under `/aws-reserved/`"),
+            JsonOnly::ManagedElsewhere(tag) => {
+                write!(f, "something else manages it, says the tag `{tag}`")
+            }
+            JsonOnly::Inexpressible(reason) => f.write_str(reason),
+            JsonOnly::DeclaredIn(file) => write!(f, "`{file}` declares it already"),
+        }
+    }
+}
+
+/// What is known of one kind after reading.
+#[derive(Default)]
+pub struct Reading {
+    pub entities: Vec<Box<dyn Entity>>,
+    /// The folders whose listing is complete: only there does absence mean "gone".
+    pub complete: BTreeSet<&'static str>,
+    /// Entities that exist and could not be read; their files stay as they are.
+    pub unreadable: Vec<Unreadable>,
+    /// Listings that failed.
+    pub failures: Vec<CallError>,
+    /// What a person should know that is no failure.
+    pub notes: Vec<String>,
+    /// What was left aside on purpose, with the reason.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// An entity that exists and could not be read.
+pub struct Unreadable {
+    pub name: String,
+    pub error: CallError,
+}
+
+impl Reading {
+    /// Keeps the entities of `account`; those of others are left aside with the reason.
+    pub fn of_account(mut self, account: &Account) -> Reading {
+        let (own, foreign): (Vec<_>, Vec<_>) =
+            self.entities.into_iter().partition(|entity| account.owns(entity.arn()));
+        self.entities = own;
+        self.skipped.extend(foreign.iter().map(|entity| {
+            let reason = format!("its ARN `{}` is not of account `{}`", entity.arn(), account.id);
+            (entity.name().to_owned(), reason)
+        }));
+        self
+    }
+}
+
+/// Pretty JSON with two spaces, a final line break and no invisible character left raw.
+pub(crate) fn pretty_json(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, parts::Visible::default());
+    value.serialize(&mut serializer).expect("entities are plain data with text keys");
+    out.push(b'\n');
+    out
+}
+
+/// The address of an entity's main resource.
+pub(crate) fn address(resource_type: &'static str, name: &str) -> Address {
+    Address::new(resource_type, crate::terraform::label::label(name))
+}

@@ -1,0 +1,465 @@
+//! Organizations policies of every type: service control policies first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_organizations::types as sdk;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
+use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
+use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source, add_once};
+use crate::file_name::Case;
+use crate::invisible::visible;
+use crate::policy_document::{Dialect, Document};
+use crate::terraform::{Address, Body, Expression, label, resource};
+
+pub static KIND: Kind = Kind {
+    name: "organizations policy",
+    plural: "organizations policies",
+    folders: &[
+        "scps",
+        "rcps",
+        "tag_policies",
+        "backup_policies",
+        "ai_services_opt_out_policies",
+        "chatbot_policies",
+        "declarative_policies_ec2",
+        "securityhub_policies",
+        "upgrade_rollout_policies",
+        "inspector_policies",
+        "bedrock_policies",
+        "s3_policies",
+        "network_security_director_policies",
+        "guardduty_policies",
+        OTHER_FOLDER,
+    ],
+    terraform_prefix: "organizations_policy",
+    case: Case::Counts,
+    resource_types: &[
+        ResourceType {
+            name: "aws_organizations_policy",
+            import_id: "POLICY_ID",
+            written: &["content", "description", "name", "tags", "type"],
+            left_out: &[
+                ("id", "the provider computes it"),
+                ("skip_destroy", "concerns Terraform's own delete; AWS holds no such value"),
+                ("tags_all", "the provider computes it from `tags`"),
+            ],
+        },
+        ResourceType {
+            name: "aws_organizations_policy_attachment",
+            import_id: "TARGET_ID:POLICY_ID",
+            written: &["policy_id", "target_id"],
+            left_out: &[
+                ("id", "the provider computes it"),
+                ("skip_destroy", "concerns Terraform's own delete; AWS holds no such value"),
+            ],
+        },
+    ],
+    permissions: &[
+        "organizations:DescribePolicy",
+        "organizations:ListPolicies",
+        "organizations:ListTagsForResource",
+        "organizations:ListTargetsForPolicy",
+    ],
+    read: |source| {
+        Box::pin(async move {
+            match source {
+                Source::Live(live) => Ok(read_live(live).await),
+                Source::Dump(dump) => read_dump(dump),
+            }
+        })
+    },
+    parse: |text| Ok(Box::new(serde_json::from_str::<OrganizationsPolicy>(text)?)),
+};
+
+/// Every policy type the provider knows, and the folder of its raw JSON.
+const TYPES: &[(&str, &str)] = &[
+    ("SERVICE_CONTROL_POLICY", "scps"),
+    ("RESOURCE_CONTROL_POLICY", "rcps"),
+    ("TAG_POLICY", "tag_policies"),
+    ("BACKUP_POLICY", "backup_policies"),
+    ("AISERVICES_OPT_OUT_POLICY", "ai_services_opt_out_policies"),
+    ("CHATBOT_POLICY", "chatbot_policies"),
+    ("DECLARATIVE_POLICY_EC2", "declarative_policies_ec2"),
+    ("SECURITYHUB_POLICY", "securityhub_policies"),
+    ("UPGRADE_ROLLOUT_POLICY", "upgrade_rollout_policies"),
+    ("INSPECTOR_POLICY", "inspector_policies"),
+    ("BEDROCK_POLICY", "bedrock_policies"),
+    ("S3_POLICY", "s3_policies"),
+    ("NETWORK_SECURITY_DIRECTOR_POLICY", "network_security_director_policies"),
+    ("GUARDDUTY_POLICY", "guardduty_policies"),
+];
+
+/// For types that are newer than the provider.
+const OTHER_FOLDER: &str = "organizations_policies";
+
+fn folder(policy_type: &str) -> &'static str {
+    TYPES.iter().find(|(name, _)| *name == policy_type).map_or(OTHER_FOLDER, |(_, folder)| folder)
+}
+
+/// The Policy of DescribePolicy, plus tags and targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OrganizationsPolicy {
+    policy_summary: Summary,
+    content: Document,
+    /// `None` means that ListTagsForResource was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<Tag>>,
+    /// `None` means that ListTargetsForPolicy was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    targets: Option<Vec<Target>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Summary {
+    id: String,
+    arn: String,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(rename = "Type")]
+    policy_type: String,
+    #[serde(default)]
+    aws_managed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Target {
+    target_id: String,
+    arn: String,
+    name: String,
+    #[serde(rename = "Type")]
+    target_type: String,
+}
+
+impl OrganizationsPolicy {
+    fn sort(&mut self) {
+        self.tags.iter_mut().for_each(|tags| tags.sort());
+        if let Some(targets) = &mut self.targets {
+            targets.sort_by(|a, b| a.target_id.cmp(&b.target_id));
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let summary = &self.policy_summary;
+        if folder(&summary.policy_type) == OTHER_FOLDER {
+            return Some(format!("the provider does not know the policy type `{}`", summary.policy_type));
+        }
+        document_problem("its content", &self.content)
+            .or_else(|| tags_problem(self.tags.as_deref().unwrap_or_default()))
+    }
+}
+
+impl Entity for OrganizationsPolicy {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    /// The ID: names may be changed, repeated, and hold any character.
+    fn name(&self) -> &str {
+        &self.policy_summary.id
+    }
+
+    fn arn(&self) -> &str {
+        &self.policy_summary.arn
+    }
+
+    fn folder(&self) -> &'static str {
+        folder(&self.policy_summary.policy_type)
+    }
+
+    /// AWS's own IDs, such as `p-FullAWSAccess`, differ in more than case.
+    fn case(&self) -> Case {
+        if self.policy_summary.aws_managed { Case::Ignored } else { Case::Counts }
+    }
+
+    fn json(&self) -> Vec<u8> {
+        super::pretty_json(self)
+    }
+
+    fn documents(&mut self) -> Vec<(String, Dialect, &mut Document)> {
+        vec![(String::new(), Dialect::Organizations, &mut self.content)]
+    }
+
+    fn json_only(&self) -> Option<JsonOnly> {
+        let summary = &self.policy_summary;
+        summary
+            .aws_managed
+            .then_some(JsonOnly::AwsManaged)
+            .or_else(|| self.problem().map(JsonOnly::Inexpressible))
+    }
+
+    fn tags(&self) -> &[Tag] {
+        self.tags.as_deref().unwrap_or_default()
+    }
+
+    fn terraform<'a>(&'a self, context: &Context) -> Body<'a> {
+        let summary = &self.policy_summary;
+        let at = address("aws_organizations_policy", &summary.id);
+        let unknown: &[&str] = if self.tags.is_none() { &["tags", "tags_all"] } else { &[] };
+        let block = resource(&at)
+            .attribute("name", summary.name.as_str())
+            .optional("description", summary.description.as_deref().filter(|text| !text.is_empty()))
+            .attribute("type", summary.policy_type.as_str())
+            .optional("content", json_encode(&self.content))
+            .optional("tags", self.tags.as_deref().and_then(tags_argument))
+            .ignore_changes(unknown);
+        let mut body = Body::default();
+        body.import(&at, summary.id.clone(), block);
+        if context.organizations_attachments {
+            for target in self.targets.iter().flatten() {
+                let attachment = Address::new(
+                    "aws_organizations_policy_attachment",
+                    label::joint(&summary.id, "on", &target.target_id),
+                );
+                let block = resource(&attachment)
+                    .attribute("policy_id", at.attribute("id"))
+                    .attribute("target_id", target.target_id.as_str());
+                body.import(&attachment, format!("{}:{}", target.target_id, summary.id), block);
+            }
+        }
+        body
+    }
+
+    fn reference(&self) -> Option<Expression<'static>> {
+        None
+    }
+}
+
+fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
+    let mut tags: HashMap<String, Vec<Tag>> = HashMap::new();
+    let mut targets: HashMap<String, Vec<Target>> = HashMap::new();
+    let id_of = |item: &crate::aws::Item| {
+        Dump::policy_id_in_name(item).ok_or_else(|| DumpError::NoPolicyId { path: item.path.to_owned() })
+    };
+    for item in dump.items("Tags") {
+        let found: Vec<Tag> = item.parse("list of tags")?;
+        tags.entry(id_of(&item)?).or_default().extend(found);
+    }
+    for item in dump.items("Targets") {
+        let found: Vec<Target> = item.parse("list of targets")?;
+        targets.entry(id_of(&item)?).or_default().extend(found);
+    }
+    let mut policies = BTreeMap::new();
+    for item in dump.items("OrganizationsPolicy") {
+        let mut policy: OrganizationsPolicy = item.parse("organizations policy")?;
+        if policy.policy_summary.aws_managed && !dump.aws_managed {
+            continue;
+        }
+        let id = policy.policy_summary.id.clone();
+        if policy.tags.is_none() {
+            policy.tags = tags.get(&id).cloned();
+        }
+        if policy.targets.is_none() {
+            policy.targets = targets.get(&id).cloned();
+        }
+        policy.sort();
+        add_once(&mut policies, "organizations policy", &id, item, policy)?;
+    }
+
+    let mut reading = Reading::default();
+    let untagged: Vec<_> =
+        policies.values().filter(|(_, policy)| policy.tags.is_none()).map(|(_, policy)| policy).collect();
+    if let Some(policy) = untagged.first() {
+        let id = visible(&policy.policy_summary.id);
+        reading.notes.push(format!(
+            "the tags of {} organizations policies are not in these files, so Terraform is told to leave them alone; \
+             add the output of `aws organizations list-tags-for-resource --resource-id {id}` for each, in a file \
+             that has the ID in its name",
+            untagged.len()
+        ));
+    }
+    let mut listed: BTreeSet<&'static str> = BTreeSet::new();
+    let mut undescribed: BTreeMap<&'static str, String> = BTreeMap::new();
+    for item in dump.items("PolicySummary") {
+        let summary: Summary = item.parse("policy summary")?;
+        listed.insert(folder(&summary.policy_type));
+        let is_left_out = summary.aws_managed && !dump.aws_managed;
+        if !is_left_out && !policies.contains_key(&summary.id) {
+            undescribed.insert(folder(&summary.policy_type), summary.id);
+        }
+    }
+    for id in undescribed.values() {
+        let id = visible(id);
+        reading.notes.push(format!(
+            "`{id}` is listed and its content is not in these files; add the output of \
+             `aws organizations describe-policy --policy-id {id}`"
+        ));
+    }
+    if dump.has_whole_listings() {
+        reading.complete.extend(listed.into_iter().filter(|folder| !undescribed.contains_key(folder)));
+    }
+    reading.entities =
+        policies.into_values().map(|(_, policy)| Box::new(policy) as Box<dyn Entity>).collect();
+    Ok(reading)
+}
+
+async fn read_live(live: &Live) -> Reading {
+    let mut reading = Reading::default();
+    let mut listed = Vec::new();
+    let mut denied: Vec<(&str, CallError)> = Vec::new();
+    // The first type alone tells whether there is an organization at all.
+    let (first, others) = TYPES.split_at(1);
+    let mut types = first;
+    loop {
+        let requests: Vec<_> =
+            types.iter().map(|(policy_type, _)| list_policies(live, policy_type)).collect();
+        let answers = futures::future::join_all(requests).await;
+        for ((policy_type, folder), answer) in types.iter().zip(answers) {
+            match answer {
+                Ok(found) => {
+                    reading.complete.insert(*folder);
+                    listed.extend(found);
+                }
+                Err(error) if error.reason == Reason::NoOrganization => {
+                    reading.notes.push("the account is in no organization".to_owned());
+                    return reading;
+                }
+                // Nobody knows which policies of the type are left, so none of them is "gone".
+                Err(error) if error.reason == Reason::NotEnabled => {}
+                Err(error) if error.reason == Reason::Denied => denied.push((policy_type, error)),
+                Err(error) => reading.failures.push(error),
+            }
+        }
+        if types.len() == others.len() {
+            break;
+        }
+        types = others;
+    }
+    if let Some((_, error)) = denied.first() {
+        let types: Vec<_> = denied.iter().map(|(policy_type, _)| format!("`{policy_type}`")).collect();
+        let types = if denied.len() == TYPES.len() { "all types".to_owned() } else { types.join(", ") };
+        reading.notes.push(format!(
+            "organizations policies of {types} are not exported, which only the management account or a delegated \
+             administrator may read: {error}"
+        ));
+    }
+    listed.retain(|summary| live.aws_managed || !summary.aws_managed);
+    let of = listed.len();
+    let mut answers = futures::stream::iter(listed)
+        .map(|summary| async move { (summary.id.clone(), describe(live, &summary.id).await) })
+        .buffer_unordered(live.concurrency);
+    let mut done = 0;
+    while let Some((name, answer)) = answers.next().await {
+        done += 1;
+        live.progress.count("organizations policies", done, Some(of));
+        match answer {
+            Ok(Some(policy)) => reading.entities.push(Box::new(policy)),
+            Ok(None) => {}
+            Err(error) => reading.unreadable.push(Unreadable { name, error }),
+        }
+    }
+    live.progress.stop("organizations policies");
+    reading
+}
+
+async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, CallError> {
+    let call = "organizations:ListPolicies";
+    let mut summaries = Vec::new();
+    let mut pages = crate::aws::Pages::new(call);
+    loop {
+        let request = live
+            .organizations
+            .list_policies()
+            .filter(sdk::PolicyType::from(policy_type))
+            .max_results(20)
+            .set_next_token(pages.marker());
+        let page = live.call(call, request.send()).await?;
+        summaries.extend(page.policies.unwrap_or_default().into_iter().map(Summary::from));
+        if !pages.more(page.next_token.is_some(), page.next_token)? {
+            return Ok(summaries);
+        }
+    }
+}
+
+/// Reads one policy; `None` when it is gone by now.
+async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, CallError> {
+    let read = async {
+        let request = live.organizations.describe_policy().policy_id(id);
+        let described = async {
+            live.call("organizations:DescribePolicy", request.send()).await
+        };
+        tokio::try_join!(described, list_tags(live, id), list_targets(live, id))
+    };
+    let (described, tags, targets) = match read.await {
+        Ok(answers) => answers,
+        Err(error) if error.reason == Reason::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let policy = described.policy;
+    let Some((summary, content)) = policy.and_then(|policy| policy.policy_summary.zip(policy.content)) else {
+        return Ok(None);
+    };
+    let mut policy = OrganizationsPolicy {
+        policy_summary: Summary::from(summary),
+        content: Document::from_text(&content),
+        tags: Some(tags),
+        targets: Some(targets),
+    };
+    policy.sort();
+    Ok(Some(policy))
+}
+
+async fn list_tags(live: &Live, id: &str) -> Result<Vec<Tag>, CallError> {
+    let call = "organizations:ListTagsForResource";
+    let mut tags = Vec::new();
+    let mut pages = crate::aws::Pages::new(call);
+    loop {
+        let request =
+            live.organizations.list_tags_for_resource().resource_id(id).set_next_token(pages.marker());
+        let page = live.call(call, request.send()).await?;
+        let found = page.tags.unwrap_or_default();
+        tags.extend(found.into_iter().map(|tag| Tag { key: tag.key, value: tag.value }));
+        if !pages.more(page.next_token.is_some(), page.next_token)? {
+            return Ok(tags);
+        }
+    }
+}
+
+async fn list_targets(live: &Live, id: &str) -> Result<Vec<Target>, CallError> {
+    let call = "organizations:ListTargetsForPolicy";
+    let mut targets = Vec::new();
+    let mut pages = crate::aws::Pages::new(call);
+    loop {
+        let request = live
+            .organizations
+            .list_targets_for_policy()
+            .policy_id(id)
+            .max_results(20)
+            .set_next_token(pages.marker());
+        let page = live.call(call, request.send()).await?;
+        targets.extend(page.targets.unwrap_or_default().into_iter().map(Target::from));
+        if !pages.more(page.next_token.is_some(), page.next_token)? {
+            return Ok(targets);
+        }
+    }
+}
+
+impl From<sdk::PolicySummary> for Summary {
+    fn from(summary: sdk::PolicySummary) -> Summary {
+        Summary {
+            id: summary.id.unwrap_or_default(),
+            arn: summary.arn.unwrap_or_default(),
+            name: summary.name.unwrap_or_default(),
+            description: summary.description,
+            policy_type: summary.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            aws_managed: summary.aws_managed,
+        }
+    }
+}
+
+impl From<sdk::PolicyTargetSummary> for Target {
+    fn from(target: sdk::PolicyTargetSummary) -> Target {
+        Target {
+            target_id: target.target_id.unwrap_or_default(),
+            arn: target.arn.unwrap_or_default(),
+            name: target.name.unwrap_or_default(),
+            target_type: target.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        }
+    }
+}

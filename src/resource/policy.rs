@@ -1,0 +1,322 @@
+//! Customer managed policies; AWS's own ones as raw JSON where they are asked for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_iam::types as sdk;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{
+    Tag, date, document_problem, json_encode, name_problem, non_default_path,
+    path_problem, sdk_date, tags_argument, tags_problem,
+};
+use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
+use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source, add_once};
+use crate::file_name::Case;
+use crate::policy_document::{Dialect, Document};
+use crate::terraform::{Body, Expression, resource};
+
+pub static KIND: Kind = Kind {
+    name: "policy",
+    plural: "policies",
+    folders: &["policies", "aws_managed_policies"],
+    terraform_prefix: "iam_policy",
+    case: Case::Ignored,
+    resource_types: &[ResourceType {
+        name: "aws_iam_policy",
+        import_id: "ARN",
+        written: &["description", "name", "path", "policy", "tags"],
+        left_out: &[
+            ("delay_after_policy_creation_in_ms", "concerns Terraform's own create; AWS holds no such value"),
+            ("id", "the provider computes it"),
+            ("name_prefix", "conflicts with `name`"),
+            ("tags_all", "the provider computes it from `tags`"),
+        ],
+    }],
+    permissions: &["iam:GetAccountAuthorizationDetails", "iam:GetPolicy"],
+    read: |source| {
+        Box::pin(async move {
+            match source {
+                Source::Live(live) => Ok(read_live(live).await),
+                Source::Dump(dump) => read_dump(dump),
+            }
+        })
+    },
+    parse: |text| Ok(Box::new(serde_json::from_str::<Policy>(text)?)),
+};
+
+/// The ManagedPolicyDetail of GetAccountAuthorizationDetails with its default version alone, plus
+/// what only GetPolicy returns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    #[serde(default)]
+    policy_name: String,
+    #[serde(default)]
+    policy_id: String,
+    arn: String,
+    path: String,
+    default_version_id: String,
+    #[serde(default)]
+    is_attachable: bool,
+    /// Unknown as long as [`Policy::tags`] are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    create_date: Option<String>,
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    update_date: Option<String>,
+    policy_version_list: Vec<Version>,
+    /// `None` means that GetPolicy was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<Tag>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    document: Document,
+    version_id: String,
+    is_default_version: bool,
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    create_date: Option<String>,
+}
+
+/// What GetPolicy knows and GetAccountAuthorizationDetails does not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Summary {
+    arn: String,
+    #[serde(default)]
+    policy_id: String,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+impl Policy {
+    fn is_of_aws(&self) -> bool {
+        self.arn.contains(":iam::aws:policy/")
+    }
+
+    fn add_summary(&mut self, summary: Summary) {
+        if self.policy_id.is_empty() {
+            self.policy_id = summary.policy_id;
+        }
+        self.description = summary.description;
+        self.tags = Some(summary.tags);
+    }
+
+    /// Leaves the default version alone, and one order of what AWS returns in any.
+    fn normalize(&mut self) {
+        if self.policy_name.is_empty() {
+            self.policy_name = self.arn.rsplit('/').next().unwrap_or_default().to_owned();
+        }
+        self.policy_version_list.retain(|version| version.is_default_version);
+        self.tags.iter_mut().for_each(|tags| tags.sort());
+    }
+
+    fn problem(&self) -> Option<String> {
+        name_problem("policy name", &self.policy_name, 128)
+            .or_else(|| path_problem(&self.path))
+            .or_else(|| match self.policy_version_list.as_slice() {
+                [version] => document_problem("its document", &version.document),
+                _ => Some("AWS did not say which version is the default".to_owned()),
+            })
+            .or_else(|| tags_problem(self.tags.as_deref().unwrap_or_default()))
+    }
+}
+
+impl Entity for Policy {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn name(&self) -> &str {
+        &self.policy_name
+    }
+
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// AWS's policies have a folder of their own: one of the account may have the same name.
+    fn folder(&self) -> &'static str {
+        if self.is_of_aws() { "aws_managed_policies" } else { "policies" }
+    }
+
+    fn json(&self) -> Vec<u8> {
+        super::pretty_json(self)
+    }
+
+    fn documents(&mut self) -> Vec<(String, Dialect, &mut Document)> {
+        self.policy_version_list
+            .iter_mut()
+            .map(|version| (version.version_id.clone(), Dialect::Iam, &mut version.document))
+            .collect()
+    }
+
+    fn json_only(&self) -> Option<JsonOnly> {
+        let is_of_aws = self.is_of_aws().then_some(JsonOnly::AwsManaged);
+        is_of_aws.or_else(|| self.problem().map(JsonOnly::Inexpressible))
+    }
+
+    fn tags(&self) -> &[Tag] {
+        self.tags.as_deref().unwrap_or_default()
+    }
+
+    fn terraform<'a>(&'a self, _: &Context) -> Body<'a> {
+        let at = address("aws_iam_policy", &self.policy_name);
+        // A description that is left out means *replace* to the provider.
+        let unknown: &[&str] = match self.tags {
+            None => &["description", "tags", "tags_all"],
+            Some(_) => &[],
+        };
+        let document = self.policy_version_list.first().map(|version| &version.document);
+        let block = resource(&at)
+            .attribute("name", self.policy_name.as_str())
+            .optional("path", non_default_path(&self.path))
+            .optional("description", self.description.as_deref().filter(|text| !text.is_empty()))
+            .optional("policy", document.and_then(json_encode))
+            .optional("tags", self.tags.as_deref().and_then(tags_argument))
+            .ignore_changes(unknown);
+        let mut body = Body::default();
+        body.import(&at, self.arn.clone(), block);
+        body
+    }
+
+    fn reference(&self) -> Option<Expression<'static>> {
+        Some(address("aws_iam_policy", &self.policy_name).attribute("arn"))
+    }
+}
+
+fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
+    let mut summaries: HashMap<String, Summary> = HashMap::new();
+    for item in dump.items("Policy") {
+        let summary: Summary = item.parse("policy")?;
+        summaries.insert(summary.arn.clone(), summary);
+    }
+    let mut policies = BTreeMap::new();
+    let mut is_complete = dump.has_all_details();
+    for item in dump.items("ManagedPolicyDetail") {
+        let mut policy: Policy = item.parse("managed policy")?;
+        if policy.is_of_aws() && !dump.aws_managed {
+            continue;
+        }
+        if let Some(summary) = summaries.get(&policy.arn) {
+            policy.add_summary(summary.clone());
+        }
+        policy.normalize();
+        let arn = policy.arn.clone();
+        add_once(&mut policies, "policy", &arn, item, policy)?;
+    }
+    let policies: Vec<Policy> = policies.into_values().map(|(_, policy)| policy).collect();
+
+    let mut reading = Reading::default();
+    let undescribed: Vec<_> =
+        policies.iter().filter(|policy| policy.tags.is_none() && !policy.is_of_aws()).collect();
+    if let Some(first) = undescribed.first() {
+        reading.notes.push(format!(
+            "the description and tags of {} policies are not in these files, so Terraform is told to leave them \
+             alone; add the output of `aws iam get-policy --policy-arn {}` for each",
+            undescribed.len(),
+            crate::invisible::visible(&first.arn)
+        ));
+    }
+    // A list of none is what a filtered call prints too: no proof that every policy is gone.
+    is_complete &= policies.iter().any(|policy| !policy.is_of_aws());
+    is_complete &= summaries
+        .keys()
+        .all(|arn| arn.contains(":iam::aws:") || policies.iter().any(|policy| policy.arn == *arn));
+    if is_complete {
+        reading.complete.insert("policies");
+    }
+    reading.entities = policies.into_iter().map(|policy| Box::new(policy) as Box<dyn Entity>).collect();
+    Ok(reading)
+}
+
+async fn read_live(live: &Live) -> Reading {
+    let mut reading = Reading::default();
+    let details = match live.authorization_details().await {
+        Ok(details) => std::mem::take(&mut *details.policies.lock().expect("no panic while held")),
+        Err(error) => {
+            reading.failures.push(error);
+            return reading;
+        }
+    };
+    reading.complete.insert("policies");
+    if live.aws_managed {
+        reading.complete.insert("aws_managed_policies");
+    }
+    let of = details.len();
+    let mut answers = futures::stream::iter(details)
+        .map(|detail| complete_policy(live, Policy::from(detail)))
+        .buffer_unordered(live.concurrency * 2);
+    let mut done = 0;
+    while let Some((name, answer)) = answers.next().await {
+        done += 1;
+        live.progress.count("policies", done, Some(of));
+        match answer {
+            Ok(Some(policy)) => reading.entities.push(Box::new(policy)),
+            Ok(None) => {}
+            Err(error) => reading.unreadable.push(Unreadable { name, error }),
+        }
+    }
+    live.progress.stop("policies");
+    reading
+}
+
+/// Adds what GetPolicy knows; `None` when the policy is gone by now.
+async fn complete_policy(live: &Live, mut policy: Policy) -> (String, Result<Option<Policy>, CallError>) {
+    policy.normalize();
+    let name = policy.policy_name.clone();
+    if policy.is_of_aws() {
+        return (name, Ok(Some(policy)));
+    }
+    let request = live.iam.get_policy().policy_arn(&policy.arn);
+    let completed = match live.call("iam:GetPolicy", request.send()).await {
+        Ok(answer) => {
+            let answer = answer.policy;
+            let tags = answer.as_ref().and_then(|policy| policy.tags.clone()).unwrap_or_default();
+            policy.add_summary(Summary {
+                arn: policy.arn.clone(),
+                policy_id: answer.as_ref().and_then(|policy| policy.policy_id.clone()).unwrap_or_default(),
+                description: answer.and_then(|policy| policy.description),
+                tags: tags.into_iter().map(Tag::from).collect(),
+            });
+            policy.normalize();
+            Ok(Some(policy))
+        }
+        Err(error) if error.reason == Reason::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    (name, completed)
+}
+
+impl From<sdk::ManagedPolicyDetail> for Policy {
+    fn from(detail: sdk::ManagedPolicyDetail) -> Policy {
+        Policy {
+            policy_name: detail.policy_name.unwrap_or_default(),
+            policy_id: detail.policy_id.unwrap_or_default(),
+            arn: detail.arn.unwrap_or_default(),
+            path: detail.path.unwrap_or_else(|| "/".to_owned()),
+            default_version_id: detail.default_version_id.unwrap_or_default(),
+            is_attachable: detail.is_attachable,
+            description: None,
+            create_date: sdk_date(detail.create_date.as_ref()),
+            update_date: sdk_date(detail.update_date.as_ref()),
+            policy_version_list: detail
+                .policy_version_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(|version| Version {
+                    document: Document::from_text(&version.document.unwrap_or_default()),
+                    version_id: version.version_id.unwrap_or_default(),
+                    is_default_version: version.is_default_version,
+                    create_date: sdk_date(version.create_date.as_ref()),
+                })
+                .collect(),
+            tags: None,
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! Roles, with what hangs on them: inline policies, attachments and instance profiles.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_iam::types as sdk;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{
+    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_problem, date, document_problem,
+    json_encode, managed_elsewhere, name_problem, non_default_path, path_problem, sdk_date,
+    tags_argument, tags_problem,
+};
+use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
+use crate::aws::{CallError, Dump, DumpError, Live, Pages, Reason, Source, add_once};
+use crate::file_name::Case;
+use crate::invisible::visible;
+use crate::policy_document::{Dialect, Document};
+use crate::terraform::{Address, Body, label, resource};
+
+pub static KIND: Kind = Kind {
+    name: "role",
+    plural: "roles",
+    folders: &["roles"],
+    terraform_prefix: "iam_role",
+    case: Case::Ignored,
+    resource_types: &[
+        ResourceType {
+            name: "aws_iam_role",
+            import_id: "ROLE",
+            written: &[
+                "assume_role_policy",
+                "description",
+                "max_session_duration",
+                "name",
+                "path",
+                "permissions_boundary",
+                "tags",
+            ],
+            left_out: &[
+                ("force_detach_policies", "concerns Terraform's own delete; AWS holds no such value"),
+                ("id", "the provider computes it"),
+                ("inline_policy", "deprecated in 5.68; each is an `aws_iam_role_policy`"),
+                ("managed_policy_arns", "deprecated in 5.72; each is an `aws_iam_role_policy_attachment`"),
+                ("name_prefix", "conflicts with `name`"),
+                ("tags_all", "the provider computes it from `tags`"),
+            ],
+        },
+        ResourceType {
+            name: "aws_iam_role_policy",
+            import_id: "ROLE:POLICY",
+            written: &["name", "policy", "role"],
+            left_out: &[
+                ("id", "the provider computes it"),
+                ("name_prefix", "conflicts with `name`"),
+            ],
+        },
+        ResourceType {
+            name: "aws_iam_role_policy_attachment",
+            import_id: "ROLE/POLICY_ARN",
+            written: &["policy_arn", "role"],
+            left_out: &[("id", "the provider computes it")],
+        },
+        ResourceType {
+            name: "aws_iam_instance_profile",
+            import_id: "PROFILE",
+            written: &["name", "path", "role", "tags"],
+            left_out: &[
+                ("id", "the provider computes it"),
+                ("name_prefix", "conflicts with `name`"),
+                ("tags_all", "the provider computes it from `tags`"),
+            ],
+        },
+    ],
+    permissions: &[
+        "iam:GetAccountAuthorizationDetails",
+        "iam:GetInstanceProfile",
+        "iam:GetRole",
+        "iam:ListRoles",
+    ],
+    read: |source| {
+        Box::pin(async move {
+            match source {
+                Source::Live(live) => Ok(read_live(live).await),
+                Source::Dump(dump) => read_dump(dump),
+            }
+        })
+    },
+    parse: |text| Ok(Box::new(serde_json::from_str::<Role>(text)?)),
+};
+
+/// The RoleDetail of GetAccountAuthorizationDetails, plus what only ListRoles returns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Role {
+    path: String,
+    role_name: String,
+    role_id: String,
+    arn: String,
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    create_date: Option<String>,
+    /// Unknown as long as [`Role::max_session_duration`] is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// Seconds. Every role has one; `None` means that ListRoles was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_session_duration: Option<i32>,
+    assume_role_policy_document: Document,
+    #[serde(default)]
+    instance_profile_list: Vec<InstanceProfile>,
+    #[serde(default)]
+    role_policy_list: Vec<InlinePolicy>,
+    #[serde(default)]
+    attached_managed_policies: Vec<AttachedPolicy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<PermissionsBoundary>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InstanceProfile {
+    path: String,
+    instance_profile_name: String,
+    instance_profile_id: String,
+    arn: String,
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    create_date: Option<String>,
+    /// `None` means that GetInstanceProfile was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<Tag>>,
+}
+
+/// What ListRoles knows and GetAccountAuthorizationDetails does not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Summary {
+    role_name: String,
+    description: Option<String>,
+    max_session_duration: Option<i32>,
+}
+
+impl Role {
+    fn add_summary(&mut self, summary: &Summary) {
+        self.description = summary.description.clone();
+        self.max_session_duration = summary.max_session_duration;
+    }
+
+    /// Brings what AWS returns in any order into one.
+    fn sort(&mut self) {
+        self.instance_profile_list.sort_by(|a, b| a.instance_profile_name.cmp(&b.instance_profile_name));
+        self.role_policy_list.sort_by(|a, b| a.policy_name.cmp(&b.policy_name));
+        self.attached_managed_policies.sort_by(|a, b| a.policy_arn.cmp(&b.policy_arn));
+        self.attached_managed_policies.dedup_by(|a, b| a.policy_arn == b.policy_arn);
+        self.tags.sort();
+        for profile in &mut self.instance_profile_list {
+            profile.tags.iter_mut().for_each(|tags| tags.sort());
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        name_problem("role name", &self.role_name, 64)
+            .or_else(|| path_problem(&self.path))
+            .or_else(|| self.description.as_deref().and_then(description_problem))
+            .or_else(|| document_problem("its trust policy", &self.assume_role_policy_document))
+            .or_else(|| self.max_session_duration.and_then(duration_problem))
+            .or_else(|| {
+                self.permissions_boundary
+                    .as_ref()
+                    .and_then(|boundary| arn_problem(&boundary.permissions_boundary_arn))
+            })
+            .or_else(|| tags_problem(&self.tags))
+            .or_else(|| {
+                self.role_policy_list.iter().find_map(|policy| {
+                    let name = &policy.policy_name;
+                    name_problem("policy name", name, 128).or_else(|| {
+                        let what = format!("its inline policy `{name}`");
+                        document_problem(&what, &policy.policy_document)
+                    })
+                })
+            })
+            .or_else(|| {
+                self.instance_profile_list.iter().find_map(|profile| {
+                    name_problem("instance profile name", &profile.instance_profile_name, 128)
+                        .or_else(|| path_problem(&profile.path))
+                        .or_else(|| tags_problem(profile.tags.as_deref().unwrap_or_default()))
+                })
+            })
+    }
+
+    fn role_block<'a>(&'a self, at: &Address, context: &Context) -> crate::terraform::Block<'a> {
+        let unknown: &[&str] = match self.max_session_duration {
+            None => &["description", "max_session_duration"],
+            Some(_) => &[],
+        };
+        resource(at)
+            .attribute("name", self.role_name.as_str())
+            .optional("path", non_default_path(&self.path))
+            .optional("description", self.description.as_deref().filter(|text| !text.is_empty()))
+            .optional(
+                "max_session_duration",
+                self.max_session_duration.filter(|seconds| *seconds != 3600),
+            )
+            .optional(
+                "permissions_boundary",
+                self.permissions_boundary
+                    .as_ref()
+                    .map(|boundary| context.arn(&boundary.permissions_boundary_arn)),
+            )
+            .optional("assume_role_policy", json_encode(&self.assume_role_policy_document))
+            .optional("tags", tags_argument(&self.tags))
+            .ignore_changes(unknown)
+    }
+}
+
+impl Entity for Role {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn name(&self) -> &str {
+        &self.role_name
+    }
+
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    fn folder(&self) -> &'static str {
+        "roles"
+    }
+
+    fn json(&self) -> Vec<u8> {
+        super::pretty_json(self)
+    }
+
+    fn documents(&mut self) -> Vec<(String, Dialect, &mut Document)> {
+        let trust = (String::new(), Dialect::Iam, &mut self.assume_role_policy_document);
+        let inline = self
+            .role_policy_list
+            .iter_mut()
+            .map(|policy| (policy.policy_name.clone(), Dialect::Iam, &mut policy.policy_document));
+        std::iter::once(trust).chain(inline).collect()
+    }
+
+    /// Told by path: anybody may call a role `AWSServiceRoleForX`.
+    fn json_only(&self) -> Option<JsonOnly> {
+        if self.path.starts_with("/aws-service-role/") {
+            return Some(JsonOnly::ServiceLinked);
+        }
+        if self.path.starts_with("/aws-reserved/") {
+            return Some(JsonOnly::Reserved);
+        }
+        self.problem().map(JsonOnly::Inexpressible)
+    }
+
+    fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    fn terraform<'a>(&'a self, context: &Context) -> Body<'a> {
+        let name = &self.role_name;
+        let at = address("aws_iam_role", name);
+        let role = || at.attribute("name");
+        let mut body = Body::default();
+        body.import(&at, name.clone(), self.role_block(&at, context));
+        for policy in &self.role_policy_list {
+            let policy_name = policy.policy_name.as_str();
+            let at = Address::new("aws_iam_role_policy", label::joint(name, "has", policy_name));
+            let block = resource(&at)
+                .attribute("role", role())
+                .attribute("name", policy_name)
+                .optional("policy", json_encode(&policy.policy_document));
+            body.import(&at, format!("{name}:{policy_name}"), block);
+        }
+        for policy in &self.attached_managed_policies {
+            let arn = policy.policy_arn.as_str();
+            let at = Address::new("aws_iam_role_policy_attachment", attachment_label(name, arn));
+            let block = resource(&at).attribute("role", role()).attribute("policy_arn", context.arn(arn));
+            body.import(&at, format!("{name}/{arn}"), block);
+        }
+        for profile in &self.instance_profile_list {
+            if managed_elsewhere(profile.tags.as_deref().unwrap_or_default()).is_some()
+                && !context.managed_elsewhere
+            {
+                continue;
+            }
+            let profile_name = profile.instance_profile_name.as_str();
+            let at = address("aws_iam_instance_profile", profile_name);
+            let unknown: &[&str] = if profile.tags.is_none() { &["tags", "tags_all"] } else { &[] };
+            let block = resource(&at)
+                .attribute("name", profile_name)
+                .optional("path", non_default_path(&profile.path))
+                .attribute("role", role())
+                .optional("tags", profile.tags.as_deref().and_then(tags_argument))
+                .ignore_changes(unknown);
+            body.import(&at, profile_name.to_owned(), block);
+        }
+        body
+    }
+}
+
+/// AWS's own policies may be named like one of the account's, so the two get different words.
+fn attachment_label(role: &str, arn: &str) -> String {
+    let name = arn.rsplit('/').next().unwrap_or(arn);
+    let is_of_aws = arn.contains(":iam::aws:policy/");
+    label::joint(role, if is_of_aws { "has-aws" } else { "has" }, name)
+}
+
+/// The provider refuses opening curly quotes, and more than 1,000 bytes.
+fn description_problem(text: &str) -> Option<String> {
+    if let Some(quote) = text.chars().find(|c| matches!(c, '“' | '‘')) {
+        return Some(format!("its description holds `{quote}`, which the provider refuses"));
+    }
+    (text.len() > 1000)
+        .then(|| "its description is longer than the 1,000 bytes the provider takes".to_owned())
+}
+
+fn duration_problem(seconds: i32) -> Option<String> {
+    (!(3600..=43200).contains(&seconds))
+        .then(|| format!("the provider refuses a maximum session of {seconds} seconds"))
+}
+
+fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
+    let mut summaries: HashMap<String, Summary> = HashMap::new();
+    for item in dump.items("Role") {
+        let summary: Summary = item.parse("role")?;
+        summaries.insert(summary.role_name.clone(), summary);
+    }
+    let mut profile_tags: HashMap<String, Vec<Tag>> = HashMap::new();
+    for item in dump.items("InstanceProfile") {
+        let profile: InstanceProfile = item.parse("instance profile")?;
+        profile_tags.insert(profile.instance_profile_name, profile.tags.unwrap_or_default());
+    }
+    let mut roles = BTreeMap::new();
+    for item in dump.items("RoleDetail") {
+        let mut role: Role = item.parse("role")?;
+        if let Some(summary) = summaries.get(&role.role_name) {
+            role.add_summary(summary);
+        }
+        for profile in &mut role.instance_profile_list {
+            if let Some(tags) = profile_tags.get(&profile.instance_profile_name) {
+                profile.tags = Some(tags.clone());
+            }
+        }
+        role.sort();
+        let name = role.arn.clone();
+        add_once(&mut roles, "role", &name, item, role)?;
+    }
+    let roles: Vec<Role> = roles.into_values().map(|(_, role)| role).collect();
+
+    let mut reading = Reading::default();
+    let undescribed = roles.iter().filter(|role| role.max_session_duration.is_none()).count();
+    if undescribed > 0 {
+        reading.notes.push(format!(
+            "the description and session duration of {undescribed} roles are not in these files, so Terraform is told \
+             to leave them alone; add the output of `aws iam list-roles`"
+        ));
+    }
+    let untagged: Vec<_> = roles
+        .iter()
+        .flat_map(|role| &role.instance_profile_list)
+        .filter(|profile| profile.tags.is_none())
+        .map(|profile| profile.instance_profile_name.as_str())
+        .collect();
+    if let Some(name) = untagged.first() {
+        reading.notes.push(format!(
+            "the tags of {} instance profiles are not in these files, so Terraform is told to leave them alone; \
+             add the output of `aws iam get-instance-profile --instance-profile-name {}` for each",
+            untagged.len(),
+            visible(name)
+        ));
+    }
+    // A list of none is what a filtered call prints too: no proof that every role is gone.
+    let all_known = summaries.keys().all(|name| roles.iter().any(|role| role.role_name == *name));
+    if !roles.is_empty() && dump.has_all_details() && all_known {
+        reading.complete.insert("roles");
+    }
+    reading.entities = roles.into_iter().map(|role| Box::new(role) as Box<dyn Entity>).collect();
+    Ok(reading)
+}
+
+async fn read_live(live: &Live) -> Reading {
+    let mut reading = Reading::default();
+    let (details, summaries) = tokio::join!(live.authorization_details(), list_roles(live));
+    let (details, summaries) = match (details, summaries) {
+        (Ok(details), Ok(summaries)) => (details, summaries),
+        (details, summaries) => {
+            reading.failures.extend(details.err());
+            reading.failures.extend(summaries.err());
+            return reading;
+        }
+    };
+    reading.complete.insert("roles");
+    let details = std::mem::take(&mut *details.roles.lock().expect("no panic while held"));
+    let mut answers = futures::stream::iter(details)
+        .map(|detail| complete_role(live, &summaries, Role::from(detail)))
+        .buffer_unordered(live.concurrency * 2);
+    while let Some((name, answer)) = answers.next().await {
+        match answer {
+            Ok(Some(role)) => reading.entities.push(Box::new(role)),
+            Ok(None) => {}
+            Err(error) => reading.unreadable.push(Unreadable { name, error }),
+        }
+    }
+    reading
+}
+
+async fn list_roles(live: &Live) -> Result<HashMap<String, Summary>, CallError> {
+    let call = "iam:ListRoles";
+    let mut summaries = HashMap::new();
+    let mut pages = Pages::new(call);
+    loop {
+        let request = live.iam.list_roles().max_items(1000).set_marker(pages.marker());
+        let page = live.call(call, request.send()).await?;
+        for role in page.roles {
+            let summary = Summary {
+                role_name: role.role_name,
+                description: role.description,
+                max_session_duration: role.max_session_duration,
+            };
+            summaries.insert(summary.role_name.clone(), summary);
+        }
+        if !pages.more(page.is_truncated, page.marker)? {
+            return Ok(summaries);
+        }
+    }
+}
+
+/// Adds what other calls know; `None` when the role is gone by now.
+async fn complete_role(
+    live: &Live,
+    summaries: &HashMap<String, Summary>,
+    mut role: Role,
+) -> (String, Result<Option<Role>, CallError>) {
+    let name = role.role_name.clone();
+    let completed = async {
+        match summaries.get(&name) {
+            Some(summary) => role.add_summary(summary),
+            None => {
+                // Made or deleted between the two listings.
+                let request = live.iam.get_role().role_name(&name);
+                match live.call("iam:GetRole", request.send()).await {
+                    Ok(answer) => {
+                        let answer = answer.role;
+                        role.description = answer.as_ref().and_then(|role| role.description.clone());
+                        role.max_session_duration = answer.and_then(|role| role.max_session_duration);
+                    }
+                    Err(error) if error.reason == Reason::NotFound => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        for profile in &mut role.instance_profile_list {
+            let request =
+                live.iam.get_instance_profile().instance_profile_name(&profile.instance_profile_name);
+            let answer = live.call("iam:GetInstanceProfile", request.send()).await?;
+            let tags = answer.instance_profile.map(|profile| profile.tags.unwrap_or_default());
+            profile.tags = Some(tags.unwrap_or_default().into_iter().map(Tag::from).collect());
+        }
+        role.sort();
+        Ok(Some(role))
+    };
+    let completed = completed.await;
+    (name, completed)
+}
+
+impl From<sdk::RoleDetail> for Role {
+    fn from(detail: sdk::RoleDetail) -> Role {
+        Role {
+            path: detail.path.unwrap_or_else(|| "/".to_owned()),
+            role_name: detail.role_name.unwrap_or_default(),
+            role_id: detail.role_id.unwrap_or_default(),
+            arn: detail.arn.unwrap_or_default(),
+            create_date: sdk_date(detail.create_date.as_ref()),
+            description: None,
+            max_session_duration: None,
+            assume_role_policy_document: Document::from_text(
+                &detail.assume_role_policy_document.unwrap_or_default(),
+            ),
+            instance_profile_list: detail
+                .instance_profile_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(|profile| InstanceProfile {
+                    path: profile.path,
+                    instance_profile_name: profile.instance_profile_name,
+                    instance_profile_id: profile.instance_profile_id,
+                    arn: profile.arn,
+                    create_date: sdk_date(Some(&profile.create_date)),
+                    tags: None,
+                })
+                .collect(),
+            role_policy_list: detail
+                .role_policy_list
+                .unwrap_or_default()
+                .into_iter()
+                .map(InlinePolicy::from)
+                .collect(),
+            attached_managed_policies: detail
+                .attached_managed_policies
+                .unwrap_or_default()
+                .into_iter()
+                .map(AttachedPolicy::from)
+                .collect(),
+            permissions_boundary: detail.permissions_boundary.map(PermissionsBoundary::from),
+            tags: detail.tags.unwrap_or_default().into_iter().map(Tag::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What an export did: counted for programs, told for people.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::invisible::visible;
+
+/// How many names a reason lists before it only counts.
+const NAMES_SHOWN: usize = 5;
+
+/// The outcome of one export.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// Twelve digits; absent where the input names none.
+    pub account: Option<String>,
+    pub to: String,
+    pub dry_run: bool,
+    pub kinds: Vec<KindSummary>,
+    /// Files of the module that were missing: `terraform/versions.tf` …
+    pub module_files_written: Vec<String>,
+    pub notes: Vec<String>,
+    pub failures: Vec<Failure>,
+    /// API calls made, retries not counted; absent when files were read.
+    pub calls: Option<usize>,
+}
+
+/// The outcome for one kind of entity.
+#[derive(Debug, Default, Serialize)]
+pub struct KindSummary {
+    pub kind: &'static str,
+    /// Names of entities of which a file was written.
+    pub written: Vec<String>,
+    pub unchanged: usize,
+    /// Names of entities that are gone from AWS and whose files were removed.
+    pub removed: Vec<String>,
+    /// Not written as Terraform, or not at all, each with the reason.
+    pub skipped: Vec<Skipped>,
+    /// Terraform files that a person edited and AWS does not have yet; left alone.
+    pub pending: Vec<String>,
+    /// Terraform files that a person edited while AWS changed otherwise; left alone.
+    pub conflicting: Vec<String>,
+    /// Entities with files that were not in an incomplete reading; left alone.
+    pub unknown: usize,
+    /// Whether everything of this kind was read.
+    pub complete: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Skipped {
+    pub name: String,
+    pub reason: String,
+    /// Whether the raw JSON is written all the same.
+    pub json: bool,
+}
+
+/// Something that could not be read; the exit code is 1 then.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Failure {
+    pub error: String,
+    pub hint: Option<String>,
+}
+
+impl Summary {
+    /// Whether nothing was written or removed.
+    pub fn is_still(&self) -> bool {
+        self.module_files_written.is_empty()
+            && self.kinds.iter().all(|kind| kind.written.is_empty() && kind.removed.is_empty())
+    }
+
+    /// The text for people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.print(&mut out).expect("writing to a string");
+        out
+    }
+
+    fn print(&self, out: &mut String) -> fmt::Result {
+        let account = match &self.account {
+            Some(account) => format!("account `{account}`"),
+            None => "nothing".to_owned(),
+        };
+        let would = if self.dry_run { "would export" } else { "exported" };
+        writeln!(out, "{would} {account} to `{}`\n", visible(&self.to))?;
+        writeln!(
+            out,
+            "{:<24}{:>9}{:>11}{:>9}{:>9}",
+            "", "written", "unchanged", "removed", "skipped"
+        )?;
+        for kind in &self.kinds {
+            writeln!(
+                out,
+                "{:<24}{:>9}{:>11}{:>9}{:>9}",
+                kind.kind,
+                kind.written.len(),
+                kind.unchanged,
+                kind.removed.len(),
+                kind.skipped.len()
+            )?;
+        }
+        if self.kinds.iter().any(|kind| !kind.skipped.is_empty()) {
+            writeln!(out, "\nskipped:")?;
+        }
+        for kind in &self.kinds {
+            kind.print_skipped(out)?;
+        }
+        for kind in &self.kinds {
+            print_files(out, "edited in Git and not yet in AWS, left alone", &kind.pending)?;
+            print_files(out, "edited in Git and changed in AWS, left alone", &kind.conflicting)?;
+            if kind.unknown > 0 {
+                writeln!(
+                    out,
+                    "\n{}: {} with files here were not read, left alone",
+                    kind.kind, kind.unknown
+                )?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(out, "\nnote: {note}")?;
+        }
+        if self.is_still() {
+            writeln!(out, "\nnothing changed, nothing written")?;
+        }
+        Ok(())
+    }
+}
+
+impl KindSummary {
+    fn print_skipped(&self, out: &mut String) -> fmt::Result {
+        let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+        for skipped in &self.skipped {
+            by_reason.entry((!skipped.json, &skipped.reason)).or_default().push(&skipped.name);
+        }
+        for ((without_json, reason), names) in by_reason {
+            let written = if without_json { "not written" } else { "JSON only" };
+            let shown: Vec<_> =
+                names.iter().take(NAMES_SHOWN).map(|name| format!("`{}`", visible(name))).collect();
+            let more = match names.len().saturating_sub(NAMES_SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            writeln!(
+                out,
+                "  {} {}, {written}: {}\n    {}{more}",
+                names.len(),
+                self.kind,
+                visible(reason),
+                shown.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn print_files(out: &mut String, what: &str, files: &[String]) -> fmt::Result {
+    if files.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{what}:")?;
+    files.iter().try_for_each(|file| writeln!(out, "  `{}`", visible(file)))
+}

@@ -1,0 +1,418 @@
+"""Starts the AWS emulator in this process, optionally filled with an account.
+
+    python emulator.py [ACCOUNT] [--port PORT] [--account NUMBER]
+
+prints the port as its first line and serves until it is ended. ACCOUNT is one of
+
+- a JSON file `{"account": …, "roles": […], "policies": […],
+  "organizations_policies": […]}` of the objects an exported repository holds,
+- an exported repository or account folder: `roles/*.json`, `policies/*.json`, and any other
+  folder of organizations policies,
+- an output of `aws iam get-account-authorization-details`, or a folder with such
+  outputs of the AWS CLI, as in `examples/account`.
+
+The account goes straight into the emulator's backends, so thousands of entities
+take a second, and identifiers, ARNs and dates are those of the input. Nothing
+is checked on the way: what AWS once accepted is taken as it is.
+"""
+
+import argparse
+import collections
+import datetime
+import functools
+import json
+import logging
+import os
+import pathlib
+import re
+import sys
+import urllib.parse
+
+PARTITION = "aws"
+REGION = "us-east-1"
+DEFAULT_ACCOUNT = "123456789012"
+
+# What AWS documents; the emulator's own patterns are narrower.
+IDENTIFIER_PATTERNS = {
+    "POLICY_ID_REGEX": r"p-[0-9a-zA-Z_]{8,128}",
+    "ROOT_ID_REGEX": r"r-[0-9a-z]{4,32}",
+    "OU_ID_REGEX": r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}",
+}
+ORGANIZATIONS_POLICY_TYPES = [
+    "AISERVICES_OPT_OUT_POLICY",
+    "BACKUP_POLICY",
+    "BEDROCK_POLICY",
+    "CHATBOT_POLICY",
+    "DECLARATIVE_POLICY_EC2",
+    "GUARDDUTY_POLICY",
+    "INSPECTOR_POLICY",
+    "NETWORK_SECURITY_DIRECTOR_POLICY",
+    "RESOURCE_CONTROL_POLICY",
+    "S3_POLICY",
+    "SECURITYHUB_POLICY",
+    "SERVICE_CONTROL_POLICY",
+    "TAG_POLICY",
+    "UPGRADE_ROLLOUT_POLICY",
+]
+
+
+class Account:
+    """The entities of one account, whatever files they came from."""
+
+    def __init__(self, number=None, roles=(), policies=(), organizations_policies=()):
+        self.roles = list(roles)
+        self.policies = list(policies)
+        self.organizations_policies = list(organizations_policies)
+        self.number = number or self._number_in_arns() or DEFAULT_ACCOUNT
+
+    def _number_in_arns(self):
+        summaries = [policy["PolicySummary"] for policy in self.organizations_policies]
+        for entity in [*self.roles, *self.policies, *summaries]:
+            number = entity.get("Arn", "").split(":")[4:5]
+            if number and number[0].isdigit():
+                return number[0]
+        return None
+
+
+# --- reading ---------------------------------------------------------------
+
+
+def load(path):
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def read_account(path, number=None):
+    path = pathlib.Path(path)
+    if path.is_dir():
+        if list(path.glob("**/*get-account-authorization-details*.json")):
+            return read_command_line_outputs(path, number)
+        return read_exported(path, number)
+    content = load(path)
+    if "RoleDetailList" in content:
+        return Account(number, content["RoleDetailList"], content.get("Policies", ()))
+    return Account(
+        number or content.get("account"),
+        content.get("roles", ()),
+        content.get("policies", ()),
+        content.get("organizations_policies", ()),
+    )
+
+
+def read_exported(folder, number):
+    """Reads a folder as the exporter writes it; any policy folder but IAM's is Organizations'."""
+    kinds = collections.defaultdict(list)
+    for file in sorted(folder.glob("*/*.json")):
+        kinds[file.parent.name].append(load(file))
+    organizations_policies = [
+        entity
+        for entities in kinds.values()
+        for entity in entities
+        if isinstance(entity, dict) and "PolicySummary" in entity
+    ]
+    return Account(number, kinds["roles"], kinds["policies"], organizations_policies)
+
+
+def read_command_line_outputs(folder, number):
+    """Reads outputs of the AWS CLI, told apart by what they hold."""
+    roles, policies, profiles, summaries = {}, {}, {}, {}
+    tags, targets = {}, {}
+    outputs = {file: load(file) for file in sorted(folder.glob("**/*.json"))}
+    for file, output in outputs.items():
+        identifier = file.name.removesuffix(".json").partition(".")[2]
+        for role in output.get("RoleDetailList", ()):
+            roles[role["RoleName"]] = dict(role)
+        for policy in output.get("Policies", ()):
+            if "PolicyVersionList" in policy:
+                policies[policy["Arn"]] = dict(policy)
+        if "InstanceProfile" in output:
+            profiles[output["InstanceProfile"]["InstanceProfileName"]] = output["InstanceProfile"]
+        if "Content" in output.get("Policy", ()):
+            summaries[output["Policy"]["PolicySummary"]["Id"]] = dict(output["Policy"])
+        if "Tags" in output:
+            tags[identifier] = output["Tags"]
+        if "Targets" in output:
+            targets[identifier] = output["Targets"]
+    for output in outputs.values():
+        for role in output.get("Roles", ()):
+            if role["RoleName"] in roles:
+                for member in ("Description", "MaxSessionDuration"):
+                    if member in role:
+                        roles[role["RoleName"]][member] = role[member]
+        policy = output.get("Policy", {})
+        if policy.get("Arn") in policies:
+            for member in ("Description", "Tags"):
+                if member in policy:
+                    policies[policy["Arn"]][member] = policy[member]
+    for role in roles.values():
+        role["InstanceProfileList"] = [
+            {**profile, **profiles.get(profile["InstanceProfileName"], {})}
+            for profile in role.get("InstanceProfileList", ())
+        ]
+    for identifier, policy in summaries.items():
+        policy["Tags"] = tags.get(identifier, [])
+        policy["Targets"] = targets.get(identifier, [])
+    return Account(number, roles.values(), policies.values(), summaries.values())
+
+
+# --- filling ---------------------------------------------------------------
+
+
+def document_text(document):
+    """Returns a document as compact text; a text is taken as AWS sends it."""
+    if isinstance(document, str):
+        return urllib.parse.unquote(document) if document.startswith("%") else document
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def moment(text):
+    if not text:
+        return None
+    found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def fill(account):
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[account.number][PARTITION]
+    for policy in account.policies:
+        add_policy(backend, policy)
+    for role in account.roles:
+        add_role(backend, role)
+    if account.organizations_policies:
+        fill_organization(account)
+
+
+def add_policy(backend, policy):
+    from moto.iam.models import AWSManagedPolicy, ManagedPolicy
+
+    if policy["Arn"] in backend.managed_policies:
+        return
+    versions = policy.get("PolicyVersionList") or [{}]
+    default = next((found for found in versions if found.get("IsDefaultVersion")), versions[0])
+    path, name = split_policy_arn(policy["Arn"])
+    kind = AWSManagedPolicy if ":iam::aws:" in policy["Arn"] else ManagedPolicy
+    made = kind(
+        name,
+        account_id=backend.account_id,
+        region=REGION,
+        default_version_id=default.get("VersionId") or policy.get("DefaultVersionId") or "v1",
+        description=policy.get("Description"),
+        document=document_text(default.get("Document") or {}),
+        path=path,
+        create_date=moment(policy.get("CreateDate")),
+        update_date=moment(policy.get("UpdateDate") or policy.get("CreateDate")),
+        tags={tag["Key"].lower(): dict(tag) for tag in policy.get("Tags") or ()},
+    )
+    made.id = policy.get("PolicyId") or made.id
+    backend.managed_policies[made.arn] = made
+
+
+def split_policy_arn(arn):
+    resource = arn.split(":", 5)[5].removeprefix("policy")
+    path, _, name = resource.rpartition("/")
+    return f"{path}/", name
+
+
+def add_role(backend, role):
+    from moto.iam.models import InstanceProfile, Role
+
+    boundary = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+    identifier = role.get("RoleId") or f"AROA{len(backend.roles):017d}"
+    made = Role(
+        account_id=backend.account_id,
+        partition=PARTITION,
+        role_id=identifier,
+        name=role["RoleName"],
+        assume_role_policy_document=document_text(role["AssumeRolePolicyDocument"]),
+        path=role.get("Path") or "/",
+        permissions_boundary=boundary,
+        description=role.get("Description"),
+        tags=[dict(tag) for tag in role.get("Tags") or ()],
+        max_session_duration=str(role.get("MaxSessionDuration") or 3600),
+    )
+    made.create_date = moment(role.get("CreateDate")) or made.create_date
+    backend.roles[identifier] = made
+    for policy in role.get("RolePolicyList") or ():
+        made.policies[policy["PolicyName"]] = document_text(policy["PolicyDocument"])
+    for attached in role.get("AttachedManagedPolicies") or ():
+        arn = attached["PolicyArn"]
+        if arn not in backend.managed_policies:
+            add_policy(backend, {"Arn": arn})
+        backend.managed_policies[arn].attach_to(made)
+    for profile in role.get("InstanceProfileList") or ():
+        name = profile["InstanceProfileName"]
+        made_profile = InstanceProfile(
+            account_id=backend.account_id,
+            region_name=REGION,
+            instance_profile_id=profile.get("InstanceProfileId") or f"AIPA{name}",
+            name=name,
+            path=profile.get("Path") or "/",
+            roles=[made],
+            tags=[dict(tag) for tag in profile.get("Tags") or ()],
+        )
+        made_profile.create_date = moment(profile.get("CreateDate")) or made_profile.create_date
+        backend.instance_profiles[name] = made_profile
+
+
+def fill_organization(account):
+    from moto.organizations import models
+
+    backend = models.organizations_backends[account.number][PARTITION]
+    backend.create_organization(REGION, FeatureSet="ALL")
+    name_organization(backend, account)
+    root = backend.ou[0]
+    root.policy_types = [
+        {"Type": policy_type, "Status": "ENABLED"} for policy_type in ORGANIZATIONS_POLICY_TYPES
+    ]
+    for policy in account.organizations_policies:
+        summary = policy["PolicySummary"]
+        known = {found.id: found for found in backend.policies}
+        made = known.get(summary["Id"])
+        if made is None:
+            made = models.FakePolicy(
+                backend.org,
+                Content=content_text(policy["Content"]),
+                Description=summary.get("Description"),
+                Name=summary["Name"],
+                Type=summary["Type"],
+                Tags=policy.get("Tags") or [],
+            )
+            made.id = summary["Id"]
+            made.aws_managed = bool(summary.get("AwsManaged"))
+            backend.policies.append(made)
+        for target in policy.get("Targets") or ():
+            backend.attach_policy(
+                PolicyId=made.id, TargetId=target_of(backend, target)
+            )
+
+
+def content_text(content):
+    return content if isinstance(content, str) else document_text(content)
+
+
+def name_organization(backend, account):
+    """Gives the organization and its root the identifiers that the policies mention."""
+    text = json.dumps([account.organizations_policies], ensure_ascii=False)
+    organization = re.search(r"/(o-[a-z0-9]{10,32})/", text)
+    root = re.search(r'"(r-[0-9a-z]{4,32})"', text) or re.search(r'"ou-([0-9a-z]{4,32})-', text)
+    if organization:
+        backend.org.id = organization.group(1)
+    if root:
+        found = root.group(1)
+        backend.org.root_id = found if found.startswith("r-") else f"r-{found}"
+    backend.ou[0].id = backend.org.root_id
+    for member in [*backend.ou, *backend.accounts]:
+        member.organization_id = backend.org.id
+    for made_account in backend.accounts:
+        made_account.parent_id = backend.org.root_id
+
+
+def target_of(backend, target):
+    """Returns a target's ID, after adding the account or unit if it is not there."""
+    from moto.organizations.models import FakeAccount, FakeOrganizationalUnit
+
+    identifier, name = target["TargetId"], target.get("Name") or target["TargetId"]
+    known = {found.id for found in [*backend.ou, *backend.accounts]}
+    if identifier in known:
+        return identifier
+    if identifier.startswith("ou-"):
+        made = FakeOrganizationalUnit(backend.org, Name=name, ParentId=backend.org.root_id)
+        backend.ou.append(made)
+    elif identifier.isdigit():
+        made = FakeAccount(backend.org, AccountName=name, Email=f"{identifier}@example.com")
+        backend.accounts.append(made)
+    else:
+        raise SystemExit(f"error: the organization has no root `{identifier}`")
+    made.id = identifier
+    return identifier
+
+
+# --- serving ---------------------------------------------------------------
+
+
+def extend_emulator(number):
+    """Lets the emulator take what AWS takes: all policy types, all identifiers."""
+    import moto.iam.models
+    from moto.organizations import models, utils
+
+    moto.iam.models.DEFAULT_ACCOUNT_ID = number
+    for name, pattern in IDENTIFIER_PATTERNS.items():
+        setattr(utils, name, pattern)
+
+    class OrganizationsPolicy(models.FakePolicy):
+        # The emulator registers models by the module they claim to be from.
+        __module__ = models.__name__
+        SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
+
+        def __init__(self, organization, **members):
+            policy_type = members.get("Type", "")
+            if policy_type not in ORGANIZATIONS_POLICY_TYPES:
+                raise models.InvalidInputException("You specified an invalid value.")
+            super().__init__(organization, **{**members, "Type": "TAG_POLICY"})
+            self.type = policy_type
+            self._arn_format = (
+                "arn:{0}:organizations::{1}:policy/{2}/" + policy_type.lower() + "/{3}"
+            )
+
+        @property
+        def arn(self):
+            if self.aws_managed:
+                return f"arn:aws:organizations::aws:policy/{self.type.lower()}/{self.id}"
+            return super().arn
+
+    models.FakePolicy = OrganizationsPolicy
+    models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
+
+
+def serve(port):
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    class KeepAliveHandler(MotoRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Answers leave at once, else each waits for an acknowledgement.
+        disable_nagle_algorithm = True
+
+        def log(self, kind, message, *arguments):
+            if "PROVIDER_EMULATOR_LOG" in os.environ:
+                print(self.headers.get("X-Amz-Target"), message % arguments, file=sys.stderr)
+
+    class Dispatcher(DomainDispatcherApplication):
+        # The emulator lists its own folder for every request otherwise.
+        @functools.lru_cache(maxsize=None)
+        def get_backend_for_host(self, host):
+            return super().get_backend_for_host(host)
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server(
+        "127.0.0.1",
+        port,
+        Dispatcher(create_backend_app),
+        threaded=True,
+        request_handler=KeepAliveHandler,
+    )
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", nargs="?", help="the account to fill the emulator with")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--account", help="the account's number, if the input does not tell")
+    arguments = parser.parse_args()
+    account = read_account(arguments.path, arguments.account) if arguments.path else Account(
+        arguments.account
+    )
+    extend_emulator(account.number)
+    fill(account)
+    serve(arguments.port)
+
+
+if __name__ == "__main__":
+    main()
