@@ -218,7 +218,11 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
 
 async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> {
     if !settings.from.is_empty() {
-        return Ok(Source::Dump(Dump::read(&settings.from, settings.connection.aws_managed)?));
+        return Ok(Source::Dump(Dump::read(
+            &settings.from,
+            settings.account.as_deref(),
+            settings.connection.aws_managed,
+        )?));
     }
     let progress = if quiet { Progress::default() } else { Progress::bars() };
     let live = Live::connect(settings.connection.clone(), progress)
@@ -235,7 +239,8 @@ fn report_failures(summary: &Summary) -> ExitCode {
     for failure in &summary.failures {
         eprintln!("error: {}", failure.error);
     }
-    let mut hints: Vec<_> = summary.failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
+    let mut hints: Vec<_> =
+        summary.failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
     hints.dedup();
     for hint in hints {
         eprintln!("\nhint: {hint}");
@@ -287,7 +292,11 @@ mod tests {
 
     #[test]
     fn help_lists_every_permission() {
-        let help = Arguments::command().find_subcommand_mut("export").unwrap().render_long_help().to_string();
+        let help = Arguments::command()
+            .find_subcommand_mut("export")
+            .unwrap()
+            .render_long_help()
+            .to_string();
         for permission in KINDS.iter().flat_map(|kind| kind.permissions) {
             assert!(help.contains(permission), "{permission}");
         }

@@ -33,7 +33,9 @@ impl Directory {
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            Err(error) => return Err(error).with_context(|| format!("cannot list `{}`", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot list `{}`", path.display()));
+            }
         };
         let mut names = BTreeSet::new();
         for entry in entries {
@@ -85,7 +87,9 @@ impl Directory {
             drop(file);
             fs::rename(&unfinished, &path)
         };
-        write().inspect_err(|_| self.discard(&unfinished)).with_context(|| format!("cannot write `{}`", path.display()))
+        write()
+            .inspect_err(|_| self.discard(&unfinished))
+            .with_context(|| format!("cannot write `{}`", path.display()))
     }
 
     /// Removes a file; one that is gone already is no error.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tracing::info;
 
-use crate::aws::{Account, DumpError, Source};
-use crate::error::Refused;
+use crate::aws::{Account, Source};
 use crate::directory::Directory;
+use crate::error::Refused;
 use crate::invisible::visible;
 use crate::reconcile::{Comparison, Verdict};
 use crate::resource::parts::managed_elsewhere;
@@ -23,6 +23,9 @@ use crate::terraform::{Block, Body, Expression, format};
 /// The file of a module that the whole module shares, written when it is not there.
 const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
 
+/// Bytes of the longest path that is written; AWS's longest names take about 150.
+const LONGEST_PATH: usize = 220;
+
 /// Brings a folder to the state of an account.
 ///
 /// # Errors
@@ -30,23 +33,20 @@ const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
 /// Input files that cannot be used, a folder of another account, or a file that cannot be read or
 /// written. Calls that fail are in the summary.
 pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Result<Summary> {
-    let mut readings = read_all(source).await?;
-    let account = account(source, &readings, settings)?;
-    if let Some(account) = &account {
-        readings = readings.into_iter().map(|reading| reading.of_account(account)).collect();
-    }
+    let readings = read_all(source).await;
+    let account = source.account();
     let directory = Directory::new(&settings.to, settings.dry_run);
-    refuse_another_account(&directory, account.as_ref())?;
+    refuse_another_account(&directory, account)?;
 
     let mut plan = Plan::new(&directory, settings, &readings)?;
     for (kind, reading) in KINDS.iter().zip(readings) {
         plan.add_kind(kind, reading)?;
     }
-    let module_files = plan.module_files(account.as_ref())?;
+    let module_files = plan.module_files(account);
     plan.write(&module_files)?;
 
     let mut summary = plan.summary;
-    summary.account = account.map(|account| account.id);
+    summary.account = account.map(|account| account.id.clone());
     summary.to = settings.to.display().to_string();
     summary.dry_run = settings.dry_run;
     summary.module_files_written = module_files.into_iter().map(|(path, _)| path).collect();
@@ -64,9 +64,9 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
 }
 
 /// Reads all kinds at once, in the order of [`KINDS`].
-async fn read_all(source: &Source) -> Result<Vec<Reading>, DumpError> {
+async fn read_all(source: &Source) -> Vec<Reading> {
     let readings = KINDS.iter().map(|kind| async move {
-        let reading = (kind.read)(source).await?;
+        let reading = (kind.read)(source).await;
         info!(
             kind = kind.plural,
             count = reading.entities.len(),
@@ -74,44 +74,9 @@ async fn read_all(source: &Source) -> Result<Vec<Reading>, DumpError> {
             failures = reading.failures.len(),
             "read"
         );
-        Ok(reading)
+        reading
     });
-    futures::future::try_join_all(readings).await
-}
-
-/// Whose entities these are. Files may hold several accounts' by mistake: the one with most wins,
-/// and the summary lists the rest.
-fn account(
-    source: &Source,
-    readings: &[Reading],
-    settings: &ExportSettings,
-) -> Result<Option<Account>, DumpError> {
-    if let Source::Live(live) = source {
-        return Ok(Some(live.account.clone()));
-    }
-    let mut counts: HashMap<Account, usize> = HashMap::new();
-    let arns = |is_iam: bool| {
-        let all = readings.iter().flat_map(|reading| &reading.entities).map(|entity| entity.arn());
-        all.filter(move |arn| arn.contains(":iam:") == is_iam).filter_map(Account::of_arn)
-    };
-    for account in arns(true) {
-        *counts.entry(account).or_default() += 1;
-    }
-    if let Some(id) = &settings.account {
-        let found = counts.into_keys().find(|account| account.id == *id);
-        let partition = found.map_or_else(|| "aws".to_owned(), |account| account.partition);
-        return Ok(Some(Account { id: id.clone(), partition }));
-    }
-    let most = counts.values().copied().max().unwrap_or(0);
-    let mut winners: Vec<_> =
-        counts.into_iter().filter(|(_, count)| *count == most).map(|(account, _)| account).collect();
-    if winners.len() > 1 {
-        winners.sort_by(|a, b| a.id.cmp(&b.id));
-        let ids: Vec<_> = winners.iter().map(|account| format!("`{}`", account.id)).collect();
-        return Err(DumpError::Undecided(ids.join(" and ")));
-    }
-    // Organizations policies alone: they are written by their management account.
-    Ok(winners.pop().or_else(|| arns(false).next()))
+    futures::future::join_all(readings).await
 }
 
 /// Exporting one account over another would remove all of the other's files.
@@ -120,7 +85,9 @@ fn refuse_another_account(directory: &Directory, account: Option<&Account>) -> a
     for folder in ["roles", "policies"] {
         let kind = kind_of(folder);
         for name in directory.files(folder)? {
-            let Some(entity) = parse_base(directory, kind, &format!("{folder}/{name}"))?.0 else { continue };
+            let Some(entity) = parse_base(directory, kind, &format!("{folder}/{name}"))?.0 else {
+                continue;
+            };
             if let Some(other) = Account::of_arn(entity.arn())
                 && other.id != account.id
             {
@@ -248,19 +215,23 @@ impl<'a> Plan<'a> {
 
     fn add_kind(&mut self, kind: &'static Kind, reading: Reading) -> anyhow::Result<()> {
         let mut summary = KindSummary { kind: kind.plural, ..KindSummary::default() };
-        summary.complete = reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
+        summary.complete =
+            reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
         summary.skipped = reading
             .skipped
             .into_iter()
             .map(|(name, reason)| Skipped { name, reason, json: false })
             .collect();
         self.summary.notes.extend(reading.notes);
-        for error in &reading.failures {
-            self.fail(format!("cannot read {}: {error}", kind.plural), error.hint());
+        for failure in reading.failures {
+            self.fail(format!("cannot read {}: {}", kind.plural, failure.error), failure.hint);
         }
         for unreadable in &reading.unreadable {
             let name = visible(&unreadable.name);
-            self.fail(format!("cannot read {} `{name}`: {}", kind.name, unreadable.error), unreadable.error.hint());
+            self.fail(
+                format!("cannot read {} `{name}`: {}", kind.name, unreadable.error),
+                unreadable.error.hint(),
+            );
         }
         let unreadable: HashSet<&str> =
             reading.unreadable.iter().map(|unreadable| unreadable.name.as_str()).collect();
@@ -274,12 +245,18 @@ impl<'a> Plan<'a> {
             base_files.extend(json.map(|name| format!("{folder}/{name}")));
         }
         for entity in entities {
+            if entity.json_path().len() > LONGEST_PATH {
+                let reason = "its name is longer than any that AWS takes".to_owned();
+                summary.skipped.push(Skipped { name: entity.name().to_owned(), reason, json: false });
+                continue;
+            }
             let has_base = base_files.remove(&entity.json_path());
             self.add_actual(entity, has_base, &mut summary)?;
         }
         for path in base_files {
             let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
-            let is_gone = reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
+            let is_gone =
+                reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
             self.add_missing(base, is_gone, &mut summary)?;
         }
         self.summary.kinds.push(summary);
@@ -332,7 +309,9 @@ impl<'a> Plan<'a> {
             (None, None) => true,
             (Some(_), None) => false,
             (None, Some(base)) => {
-                self.is_fresh || base.json_only().is_some() || managed_elsewhere(base.tags()).is_some()
+                self.is_fresh
+                    || base.json_only().is_some()
+                    || managed_elsewhere(base.tags()).is_some()
             }
             (Some(desired), Some(base)) => {
                 is_tombstone || render(base.as_ref(), &self.base_context) == *desired
@@ -418,9 +397,8 @@ impl<'a> Plan<'a> {
 
     /// Why an entity is raw JSON only, here and with these settings.
     fn json_only(&self, entity: &dyn Entity) -> Option<JsonOnly> {
-        let owner = || {
-            managed_elsewhere(entity.tags()).filter(|_| !self.settings.managed_elsewhere)
-        };
+        let owner =
+            || managed_elsewhere(entity.tags()).filter(|_| !self.settings.managed_elsewhere);
         entity.json_only().or_else(owner).or_else(|| self.declared_elsewhere(entity))
     }
 
@@ -440,7 +418,9 @@ impl<'a> Plan<'a> {
             }) || found.imports.iter().any(|(address, id)| {
                 ours.iter().any(|(own, own_id)| {
                     own == address
-                        || (own.resource_type == address.resource_type && id.is_some() && *own_id == id.as_deref())
+                        || (own.resource_type == address.resource_type
+                            && id.is_some()
+                            && *own_id == id.as_deref())
                 })
             })
         };
@@ -460,7 +440,10 @@ impl<'a> Plan<'a> {
         let declares = |text: &str| {
             wanted == Some(text)
                 || declarations(text).is_ok_and(|found| {
-                    found.resources.iter().any(|(address, _)| reference.starts_with(&format!("{address}.")))
+                    found
+                        .resources
+                        .iter()
+                        .any(|(address, _)| reference.starts_with(&format!("{address}.")))
                 })
         };
         let is_declared = desired.is_some_and(declares);
@@ -473,10 +456,10 @@ impl<'a> Plan<'a> {
     }
 
     /// The files that the whole module shares and that are not there yet.
-    fn module_files(&self, account: Option<&Account>) -> anyhow::Result<Vec<(String, String)>> {
+    fn module_files(&self, account: Option<&Account>) -> Vec<(String, String)> {
         let mut files = Vec::new();
         if self.steps.is_empty() {
-            return Ok(files);
+            return files;
         }
         let any = |has: fn(&Declarations) -> bool| self.foreign.values().any(has);
         let is_missing = |path: &str| !self.terraform_files.contains(path);
@@ -488,7 +471,7 @@ impl<'a> Plan<'a> {
         if is_missing(path) && !any(|found| found.has_aws_provider) {
             files.push((path.to_owned(), provider(account)));
         }
-        Ok(files)
+        files
     }
 
     /// Removals first: on a disk that ignores case, a new file may take a removed one's name.

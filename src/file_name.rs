@@ -76,7 +76,10 @@ mod tests {
         assert_eq!(json_file("NUL.foo", Case::Ignored), "NUL%.foo.json");
         assert_eq!(json_file("com1", Case::Ignored), "com1%.json");
         assert_eq!(json_file("com10", Case::Ignored), "com10.json");
-        assert_eq!(terraform_file("iam_role", "x_override", Case::Ignored), "iam_role.x_override%.tf");
+        assert_eq!(
+            terraform_file("iam_role", "x_override", Case::Ignored),
+            "iam_role.x_override%.tf"
+        );
         assert_eq!(terraform_file("iam_role", "override", Case::Ignored), "iam_role.override.tf");
     }
 

@@ -77,11 +77,8 @@ mod tests {
     #[test]
     fn same_account_with_another_rendering_counts_as_drift() {
         // A policy became part of the module: the role's JSON is the same, its Terraform is not.
-        let comparison = Comparison {
-            actual_is_base: true,
-            desired_is_base: true,
-            desired_is_actual: false,
-        };
+        let comparison =
+            Comparison { actual_is_base: true, desired_is_base: true, desired_is_actual: false };
         assert_eq!(comparison.verdict(), Verdict::Drifted);
     }
 }

@@ -10,7 +10,7 @@ pub struct ExportSettings {
     /// What the AWS CLI wrote; empty means AWS itself.
     pub from: Vec<PathBuf>,
     pub to: PathBuf,
-    /// Twelve digits; which account's entities to take from files.
+    /// Twelve digits; whose entities to take from the files.
     pub account: Option<String>,
     pub connection: Connection,
     pub organizations_attachments: bool,

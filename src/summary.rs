@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::aws::{CallError, DumpError};
 use crate::invisible::visible;
 
 /// How many names a reason lists before it only counts.
@@ -60,6 +61,18 @@ pub struct Skipped {
 pub struct Failure {
     pub error: String,
     pub hint: Option<String>,
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Failure {
+        Failure { hint: error.hint(), error: error.to_string() }
+    }
+}
+
+impl From<DumpError> for Failure {
+    fn from(error: DumpError) -> Failure {
+        Failure { hint: error.hint().map(str::to_owned), error: error.to_string() }
+    }
 }
 
 impl Summary {

@@ -84,14 +84,18 @@ where
     let reason = match code {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Reason::Denied,
         "NoSuchEntity" | "PolicyNotFoundException" | "TargetNotFoundException" => Reason::NotFound,
-        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" => {
-            Reason::Throttled
-        }
+        "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded" => Reason::Throttled,
         "AWSOrganizationsNotInUseException" => Reason::NoOrganization,
         "PolicyTypeNotEnabledException"
         | "PolicyTypeNotAvailableForOrganizationException"
         | "InvalidInputException" => Reason::NotEnabled,
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => Reason::Unreachable,
         _ => Reason::Other,
     };

@@ -13,6 +13,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Account;
+use crate::invisible::visible;
+
 /// Everything that was found in the files given.
 #[derive(Debug, Default)]
 pub struct Dump {
@@ -23,6 +26,8 @@ pub struct Dump {
     final_pages: usize,
     /// Other listings that say that more follows.
     truncated_listings: usize,
+    /// Whose entities these are; the others' are left aside.
+    pub account: Option<Account>,
     pub aws_managed: bool,
 }
 
@@ -59,7 +64,7 @@ pub enum DumpError {
     Unknown { path: PathBuf },
     #[error("the name of `{}` holds no policy ID such as `p-a1b2c3d4`, and its content does not name the policy", path.display())]
     NoPolicyId { path: PathBuf },
-    #[error("{what} `{name}` differs between `{}` and `{}`", first.display(), second.display())]
+    #[error("{what} `{}` stands in `{}` and, otherwise, in `{}`", visible(name), first.display(), second.display())]
     Contradiction { what: &'static str, name: String, first: PathBuf, second: PathBuf },
     #[error("there is nothing to export in {0}")]
     Empty(String),
@@ -75,10 +80,12 @@ impl DumpError {
                 "`aws iam get-account-authorization-details > authorization-details.json` is the file to start with; \
                  `aws-iam-gitops export --help` lists the others",
             ),
-            DumpError::NoPolicyId { .. } => Some(
-                "call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`",
-            ),
-            DumpError::Contradiction { .. } => Some("give files that were written at the same time"),
+            DumpError::NoPolicyId { .. } => {
+                Some("call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`")
+            }
+            DumpError::Contradiction { .. } => {
+                Some("give files that were written at the same time")
+            }
             DumpError::Undecided(_) => Some("say which with `--account`"),
             _ => None,
         }
@@ -92,7 +99,14 @@ impl Dump {
     ///
     /// A file that cannot be read, is no JSON, or is nothing the AWS CLI prints; a folder without
     /// any JSON file.
-    pub fn read(paths: &[PathBuf], aws_managed: bool) -> Result<Dump, DumpError> {
+    ///
+    /// `account` says whose entities to take; without it, it is the account that most of them are
+    /// of.
+    pub fn read(
+        paths: &[PathBuf],
+        account: Option<&str>,
+        aws_managed: bool,
+    ) -> Result<Dump, DumpError> {
         let mut found = Vec::new();
         for path in paths {
             collect(path, &mut found)?;
@@ -110,6 +124,7 @@ impl Dump {
             let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
             return Err(DumpError::Empty(names.join(", ")));
         }
+        dump.account = dump.find_account(account)?;
         Ok(dump)
     }
 
@@ -117,12 +132,59 @@ impl Dump {
     pub fn items<'a>(&'a self, shelf: &'static str) -> impl Iterator<Item = Item<'a>> {
         self.shelves.get(shelf).map(Vec::as_slice).unwrap_or_default().iter().map(|place| {
             let file = &self.files[place.file];
-            Item {
-                path: &file.path,
-                text: &file.text[place.range.clone()],
-                file: &file.text,
-            }
+            Item { path: &file.path, text: &file.text[place.range.clone()], file: &file.text }
         })
+    }
+
+    /// Parses everything on a shelf; `what` names one item in an error.
+    pub fn parse<'a, T: Deserialize<'a>>(
+        &'a self,
+        shelf: &'static str,
+        what: &'static str,
+        errors: &mut Vec<DumpError>,
+    ) -> Vec<(Item<'a>, T)> {
+        let mut parsed = Vec::new();
+        for item in self.items(shelf) {
+            match item.parse(what) {
+                Ok(value) => parsed.push((item, value)),
+                Err(error) => errors.push(error),
+            }
+        }
+        parsed
+    }
+
+    /// Files may hold several accounts' entities by mistake.
+    fn find_account(&self, wanted: Option<&str>) -> Result<Option<Account>, DumpError> {
+        let accounts = |shelf| {
+            self.items(shelf).filter_map(|item: Item| {
+                let named: Named = serde_json::from_str(item.text).ok()?;
+                Account::of_arn(
+                    &named.arn.or(named.policy_summary.and_then(|summary| summary.arn))?,
+                )
+            })
+        };
+        let mut counts: BTreeMap<Account, usize> = BTreeMap::new();
+        for account in accounts("RoleDetail").chain(accounts("ManagedPolicyDetail")) {
+            *counts.entry(account).or_default() += 1;
+        }
+        if let Some(id) = wanted {
+            let found = counts.into_keys().find(|account| account.id == id);
+            let partition = found.map_or_else(|| "aws".to_owned(), |account| account.partition);
+            return Ok(Some(Account { id: id.to_owned(), partition }));
+        }
+        let most = counts.values().copied().max().unwrap_or(0);
+        counts.retain(|_, count| *count == most);
+        if counts.len() > 1 {
+            let ids: Vec<_> = counts.keys().map(|account| format!("`{}`", account.id)).collect();
+            return Err(DumpError::Undecided(ids.join(" and ")));
+        }
+        // Organizations policies alone: it is their management account that writes them.
+        Ok(counts.into_keys().next().or_else(|| accounts("OrganizationsPolicy").next()))
+    }
+
+    /// Whether an ARN is of the account that is read.
+    pub fn owns(&self, arn: &str) -> bool {
+        self.account.as_ref().is_some_and(|account| account.owns(arn))
     }
 
     /// Whether the authorization details are whole, as far as files can show: no page says that
@@ -173,14 +235,16 @@ impl Dump {
                 found.push((shelf, place(value)));
             };
             let list = |key: &str| -> Result<Vec<&RawValue>, DumpError> {
-                page.get(key).map_or(Ok(Vec::new()), |list| serde_json::from_str(list.get()).map_err(invalid))
+                page.get(key).map_or(Ok(Vec::new()), |list| {
+                    serde_json::from_str(list.get()).map_err(invalid)
+                })
             };
             if has("RoleDetailList") || has("UserDetailList") || has("GroupDetailList") {
                 for role in list("RoleDetailList")? {
                     shelve("RoleDetail", role);
                 }
                 for policy in list("Policies")? {
-                    shelve("ManagedPolicyDetail", policy);
+                    shelve(managed_policy_shelf(policy), policy);
                 }
                 truncated_pages += usize::from(is_truncated);
                 final_pages += usize::from(!is_truncated);
@@ -193,7 +257,11 @@ impl Dump {
                 }
             } else if has("Policies") {
                 for policy in list("Policies")? {
-                    let shelf = if policy.get().contains("\"AwsManaged\"") { "PolicySummary" } else { "IamPolicy" };
+                    let shelf = if policy.get().contains("\"AwsManaged\"") {
+                        "PolicySummary"
+                    } else {
+                        "IamPolicy"
+                    };
                     shelve(shelf, policy);
                 }
             } else if let Some(policy) = page.get("Policy") {
@@ -206,7 +274,7 @@ impl Dump {
             } else if has("AssumeRolePolicyDocument") && has("RoleName") {
                 shelve("RoleDetail", value);
             } else if has("PolicyVersionList") {
-                shelve("ManagedPolicyDetail", value);
+                shelve(managed_policy_shelf(value), value);
             } else if has("PolicySummary") {
                 shelve("OrganizationsPolicy", value);
             } else if let Some(targets) = page.get("Targets") {
@@ -218,7 +286,10 @@ impl Dump {
             }
         }
         if values == 0 {
-            return Err(DumpError::Invalid { path: path.clone(), message: "the file is empty".to_owned() });
+            return Err(DumpError::Invalid {
+                path: path.clone(),
+                message: "the file is empty".to_owned(),
+            });
         }
         self.truncated_pages += truncated_pages;
         self.final_pages += final_pages;
@@ -253,29 +324,6 @@ impl Item<'_> {
     }
 }
 
-/// Adds an entity under its name; the same one twice is one, two different ones are an error.
-pub fn add_once<'a, T: PartialEq>(
-    all: &mut BTreeMap<String, (&'a Path, T)>,
-    what: &'static str,
-    name: &str,
-    item: Item<'a>,
-    value: T,
-) -> Result<(), DumpError> {
-    match all.get(name) {
-        None => {
-            all.insert(name.to_owned(), (item.path, value));
-            Ok(())
-        }
-        Some((_, first)) if *first == value => Ok(()),
-        Some((first, _)) => Err(DumpError::Contradiction {
-            what,
-            name: name.to_owned(),
-            first: (*first).to_owned(),
-            second: item.path.to_owned(),
-        }),
-    }
-}
-
 fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
     let unreadable = |source| DumpError::Unreadable { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -293,12 +341,33 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
     Ok(())
 }
 
+/// AWS's own policies stand among the account's when the call had no filter.
+fn managed_policy_shelf(policy: &RawValue) -> &'static str {
+    let is_of_aws = serde_json::from_str::<Named>(policy.get())
+        .is_ok_and(|named| named.arn.is_some_and(|arn| arn.contains(":iam::aws:policy/")));
+    if is_of_aws { "AwsManagedPolicyDetail" } else { "ManagedPolicyDetail" }
+}
+
 fn policy_id_length(text: &str) -> usize {
     text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
 }
 
 fn without_position(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// The little of an entity that tells its account.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named {
+    arn: Option<String>,
+    policy_summary: Option<NamedSummary>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NamedSummary {
+    arn: Option<String>,
 }
 
 /// The members of an object, values unparsed.

@@ -8,7 +8,7 @@ mod dump;
 mod live;
 
 pub use call::{CallError, Reason};
-pub use dump::{Dump, DumpError, Item, add_once};
+pub use dump::{Dump, DumpError, Item};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, Pages};
 
 /// Where entities are read from.
@@ -19,8 +19,18 @@ pub enum Source {
     Dump(Dump),
 }
 
+impl Source {
+    /// The account that is read, where that is known.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Source::Live(live) => Some(&live.account),
+            Source::Dump(dump) => dump.account.as_ref(),
+        }
+    }
+}
+
 /// The account that is read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Account {
     /// Twelve digits.
     pub id: String,
@@ -41,10 +51,12 @@ impl Account {
             .then(|| Account { id: id.to_owned(), partition: partition.to_owned() })
     }
 
-    /// Whether an IAM entity with this ARN is of the account. Organizations policies carry the
-    /// management account's ID and are the organization's, whoever reads them.
+    /// Whether an entity with this ARN is to be read for the account: AWS's own policies are, and
+    /// organizations policies, which carry the management account's ID, whoever reads them.
     pub fn owns(&self, arn: &str) -> bool {
-        !arn.contains(":iam:") || Account::of_arn(arn).as_ref() == Some(self)
+        arn.contains(":organizations:")
+            || arn.contains(":iam::aws:policy/")
+            || Account::of_arn(arn).as_ref() == Some(self)
     }
 
     /// The region in which the partition keeps IAM and its events.
@@ -76,8 +88,12 @@ mod tests {
     fn an_account_owns_its_own_entities_and_its_organization() {
         let account = Account::of_arn("arn:aws:iam::111122223333:role/x").unwrap();
         assert!(account.owns("arn:aws:iam::111122223333:policy/a/b"));
-        assert!(account.owns("arn:aws:organizations::444455556666:policy/o-x/service_control_policy/p-x"));
+        assert!(
+            account
+                .owns("arn:aws:organizations::444455556666:policy/o-x/service_control_policy/p-x")
+        );
         assert!(!account.owns("arn:aws:iam::444455556666:role/x"));
-        assert!(!account.owns("arn:aws:iam::aws:policy/x"));
+        assert!(account.owns("arn:aws:iam::aws:policy/x"));
+        assert!(!account.owns("x"));
     }
 }

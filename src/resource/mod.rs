@@ -9,14 +9,15 @@ pub mod parts;
 pub mod policy;
 pub mod role;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::aws::{Account, CallError, DumpError, Source};
+use crate::aws::{CallError, Dump, DumpError, Item, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
+use crate::summary::Failure;
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
@@ -40,8 +41,7 @@ pub struct Kind {
     pub parse: fn(&str) -> serde_json::Result<Box<dyn Entity>>,
 }
 
-/// Reading fails as a whole only on files that cannot be used; calls that fail are in the reading.
-pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Reading, DumpError>> + Send + 'a>>;
+pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
 
 /// A Terraform resource type that a kind is written as, with every argument of the provider.
 pub struct ResourceType {
@@ -148,8 +148,8 @@ pub struct Reading {
     pub complete: BTreeSet<&'static str>,
     /// Entities that exist and could not be read; their files stay as they are.
     pub unreadable: Vec<Unreadable>,
-    /// Listings that failed.
-    pub failures: Vec<CallError>,
+    /// Listings that failed, files that are malformed.
+    pub failures: Vec<Failure>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
     /// What was left aside on purpose, with the reason.
@@ -162,24 +162,71 @@ pub struct Unreadable {
     pub error: CallError,
 }
 
+/// One entity of the AWS CLI's output, as a kind's shelf holds it.
+pub(crate) trait FromDump: serde::de::DeserializeOwned + PartialEq {
+    /// Names one in an error.
+    const WHAT: &'static str;
+    fn arn(&self) -> &str;
+    /// What [`Entity::name`] is going to be.
+    fn name(&self) -> &str;
+    /// Derives what a listing leaves out, and sorts what it returns in any order.
+    fn normalize(&mut self) {}
+}
+
 impl Reading {
-    /// Keeps the entities of `account`; those of others are left aside with the reason.
-    pub fn of_account(mut self, account: &Account) -> Reading {
-        let (own, foreign): (Vec<_>, Vec<_>) =
-            self.entities.into_iter().partition(|entity| account.owns(entity.arn()));
-        self.entities = own;
-        self.skipped.extend(foreign.iter().map(|entity| {
-            let reason = format!("its ARN `{}` is not of account `{}`", entity.arn(), account.id);
-            (entity.name().to_owned(), reason)
-        }));
-        self
+    /// Takes what a shelf holds: the account's own, each once. What is malformed or contradicts
+    /// itself is a failure, and then nothing counts as complete.
+    pub(crate) fn take<T: FromDump>(
+        &mut self,
+        dump: &Dump,
+        shelf: &'static str,
+        mut complete: impl FnMut(&mut T),
+    ) -> Vec<T> {
+        let mut errors = Vec::new();
+        let mut found: BTreeMap<String, (Item, T)> = BTreeMap::new();
+        let mut contradictory = BTreeSet::new();
+        for (item, mut entity) in dump.parse::<T>(shelf, T::WHAT, &mut errors) {
+            complete(&mut entity);
+            entity.normalize();
+            let name = entity.name().to_owned();
+            match &dump.account {
+                Some(account) if !account.owns(entity.arn()) => {
+                    let reason = format!("of another account than `{}`", account.id);
+                    self.skipped.push((name, reason));
+                    continue;
+                }
+                _ => {}
+            }
+            match found.get(&name) {
+                Some((_, first)) if *first == entity => {}
+                Some((first, _)) => {
+                    let (first, second) = (first.path.to_owned(), item.path.to_owned());
+                    contradictory.insert(name.clone());
+                    errors.push(DumpError::Contradiction { what: T::WHAT, name, first, second });
+                }
+                None => {
+                    found.insert(name, (item, entity));
+                }
+            }
+        }
+        found.retain(|name, _| !contradictory.contains(name));
+        self.failures.extend(errors.into_iter().map(Failure::from));
+        found.into_values().map(|(_, entity)| entity).collect()
+    }
+
+    /// Says that a listing is complete, unless something failed.
+    pub(crate) fn set_complete(&mut self, folder: &'static str) {
+        if self.failures.is_empty() {
+            self.complete.insert(folder);
+        }
     }
 }
 
 /// Pretty JSON with two spaces, a final line break and no invisible character left raw.
 pub(crate) fn pretty_json(value: &impl serde::Serialize) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, parts::Visible::default());
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut out, parts::Visible::default());
     value.serialize(&mut serializer).expect("entities are plain data with text keys");
     out.push(b'\n');
     out

@@ -1,17 +1,20 @@
 //! Organizations policies of every type: service control policies first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_organizations::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
-use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
-use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source, add_once};
+use super::{
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+};
+use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
+use crate::summary::Failure;
 use crate::terraform::{Address, Body, Expression, label, resource};
 
 pub static KIND: Kind = Kind {
@@ -66,7 +69,7 @@ pub static KIND: Kind = Kind {
     read: |source| {
         Box::pin(async move {
             match source {
-                Source::Live(live) => Ok(read_live(live).await),
+                Source::Live(live) => read_live(live).await,
                 Source::Dump(dump) => read_dump(dump),
             }
         })
@@ -148,7 +151,10 @@ impl OrganizationsPolicy {
     fn problem(&self) -> Option<String> {
         let summary = &self.policy_summary;
         if folder(&summary.policy_type) == OTHER_FOLDER {
-            return Some(format!("the provider does not know the policy type `{}`", summary.policy_type));
+            return Some(format!(
+                "the provider does not know the policy type `{}`",
+                summary.policy_type
+            ));
         }
         document_problem("its content", &self.content)
             .or_else(|| tags_problem(self.tags.as_deref().unwrap_or_default()))
@@ -231,40 +237,55 @@ impl Entity for OrganizationsPolicy {
     }
 }
 
-fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
-    let mut tags: HashMap<String, Vec<Tag>> = HashMap::new();
-    let mut targets: HashMap<String, Vec<Target>> = HashMap::new();
-    let id_of = |item: &crate::aws::Item| {
-        Dump::policy_id_in_name(item).ok_or_else(|| DumpError::NoPolicyId { path: item.path.to_owned() })
-    };
-    for item in dump.items("Tags") {
-        let found: Vec<Tag> = item.parse("list of tags")?;
-        tags.entry(id_of(&item)?).or_default().extend(found);
+impl FromDump for OrganizationsPolicy {
+    const WHAT: &'static str = "organizations policy";
+    fn arn(&self) -> &str {
+        &self.policy_summary.arn
     }
-    for item in dump.items("Targets") {
-        let found: Vec<Target> = item.parse("list of targets")?;
-        targets.entry(id_of(&item)?).or_default().extend(found);
+    fn name(&self) -> &str {
+        &self.policy_summary.id
     }
-    let mut policies = BTreeMap::new();
-    for item in dump.items("OrganizationsPolicy") {
-        let mut policy: OrganizationsPolicy = item.parse("organizations policy")?;
-        if policy.policy_summary.aws_managed && !dump.aws_managed {
-            continue;
-        }
-        let id = policy.policy_summary.id.clone();
-        if policy.tags.is_none() {
-            policy.tags = tags.get(&id).cloned();
-        }
-        if policy.targets.is_none() {
-            policy.targets = targets.get(&id).cloned();
-        }
-        policy.sort();
-        add_once(&mut policies, "organizations policy", &id, item, policy)?;
+    fn normalize(&mut self) {
+        self.sort();
     }
+}
 
+/// Gathers lists whose policy only the file's name tells.
+fn by_policy_id<T: serde::de::DeserializeOwned>(
+    dump: &Dump,
+    shelf: &'static str,
+    what: &'static str,
+    errors: &mut Vec<DumpError>,
+) -> HashMap<String, Vec<T>> {
+    let mut found: HashMap<String, Vec<T>> = HashMap::new();
+    for (item, values) in dump.parse::<Vec<T>>(shelf, what, errors) {
+        match Dump::policy_id_in_name(&item) {
+            Some(id) => found.entry(id).or_default().extend(values),
+            None => errors.push(DumpError::NoPolicyId { path: item.path.to_owned() }),
+        }
+    }
+    found
+}
+
+fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
-    let untagged: Vec<_> =
-        policies.values().filter(|(_, policy)| policy.tags.is_none()).map(|(_, policy)| policy).collect();
+    let mut errors = Vec::new();
+    let tags = by_policy_id::<Tag>(dump, "Tags", "list of tags", &mut errors);
+    let targets = by_policy_id::<Target>(dump, "Targets", "list of targets", &mut errors);
+    let listed = dump.parse::<Summary>("PolicySummary", "policy summary", &mut errors);
+    reading.failures.extend(errors.into_iter().map(Failure::from));
+    let mut policies =
+        reading.take(dump, "OrganizationsPolicy", |policy: &mut OrganizationsPolicy| {
+            let id = &policy.policy_summary.id;
+            policy.tags = policy.tags.take().or_else(|| tags.get(id).cloned());
+            policy.targets = policy.targets.take().or_else(|| targets.get(id).cloned());
+        });
+    policies.retain(|policy| dump.aws_managed || !policy.policy_summary.aws_managed);
+
+    let untagged: Vec<_> = policies
+        .iter()
+        .filter(|policy| policy.tags.is_none() && !policy.policy_summary.aws_managed)
+        .collect();
     if let Some(policy) = untagged.first() {
         let id = visible(&policy.policy_summary.id);
         reading.notes.push(format!(
@@ -274,13 +295,14 @@ fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
             untagged.len()
         ));
     }
-    let mut listed: BTreeSet<&'static str> = BTreeSet::new();
+    let described: HashSet<&str> =
+        policies.iter().map(|policy| policy.policy_summary.id.as_str()).collect();
+    let mut listed_folders: BTreeSet<&'static str> = BTreeSet::new();
     let mut undescribed: BTreeMap<&'static str, String> = BTreeMap::new();
-    for item in dump.items("PolicySummary") {
-        let summary: Summary = item.parse("policy summary")?;
-        listed.insert(folder(&summary.policy_type));
+    for (_, summary) in listed {
+        listed_folders.insert(folder(&summary.policy_type));
         let is_left_out = summary.aws_managed && !dump.aws_managed;
-        if !is_left_out && !policies.contains_key(&summary.id) {
+        if !is_left_out && !described.contains(summary.id.as_str()) {
             undescribed.insert(folder(&summary.policy_type), summary.id);
         }
     }
@@ -292,11 +314,14 @@ fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
         ));
     }
     if dump.has_whole_listings() {
-        reading.complete.extend(listed.into_iter().filter(|folder| !undescribed.contains_key(folder)));
+        listed_folders
+            .into_iter()
+            .filter(|folder| !undescribed.contains_key(folder))
+            .for_each(|folder| reading.set_complete(folder));
     }
     reading.entities =
-        policies.into_values().map(|(_, policy)| Box::new(policy) as Box<dyn Entity>).collect();
-    Ok(reading)
+        policies.into_iter().map(|policy| Box::new(policy) as Box<dyn Entity>).collect();
+    reading
 }
 
 async fn read_live(live: &Live) -> Reading {
@@ -323,7 +348,7 @@ async fn read_live(live: &Live) -> Reading {
                 // Nobody knows which policies of the type are left, so none of them is "gone".
                 Err(error) if error.reason == Reason::NotEnabled => {}
                 Err(error) if error.reason == Reason::Denied => denied.push((policy_type, error)),
-                Err(error) => reading.failures.push(error),
+                Err(error) => reading.failures.push(error.into()),
             }
         }
         if types.len() == others.len() {
@@ -332,8 +357,10 @@ async fn read_live(live: &Live) -> Reading {
         types = others;
     }
     if let Some((_, error)) = denied.first() {
-        let types: Vec<_> = denied.iter().map(|(policy_type, _)| format!("`{policy_type}`")).collect();
-        let types = if denied.len() == TYPES.len() { "all types".to_owned() } else { types.join(", ") };
+        let types: Vec<_> =
+            denied.iter().map(|(policy_type, _)| format!("`{policy_type}`")).collect();
+        let types =
+            if denied.len() == TYPES.len() { "all types".to_owned() } else { types.join(", ") };
         reading.notes.push(format!(
             "organizations policies of {types} are not exported, which only the management account or a delegated \
              administrator may read: {error}"
@@ -381,9 +408,7 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, C
 async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, CallError> {
     let read = async {
         let request = live.organizations.describe_policy().policy_id(id);
-        let described = async {
-            live.call("organizations:DescribePolicy", request.send()).await
-        };
+        let described = async { live.call("organizations:DescribePolicy", request.send()).await };
         tokio::try_join!(described, list_tags(live, id), list_targets(live, id))
     };
     let (described, tags, targets) = match read.await {
@@ -392,7 +417,9 @@ async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, 
         Err(error) => return Err(error),
     };
     let policy = described.policy;
-    let Some((summary, content)) = policy.and_then(|policy| policy.policy_summary.zip(policy.content)) else {
+    let Some((summary, content)) =
+        policy.and_then(|policy| policy.policy_summary.zip(policy.content))
+    else {
         return Ok(None);
     };
     let mut policy = OrganizationsPolicy {
@@ -410,8 +437,11 @@ async fn list_tags(live: &Live, id: &str) -> Result<Vec<Tag>, CallError> {
     let mut tags = Vec::new();
     let mut pages = crate::aws::Pages::new(call);
     loop {
-        let request =
-            live.organizations.list_tags_for_resource().resource_id(id).set_next_token(pages.marker());
+        let request = live
+            .organizations
+            .list_tags_for_resource()
+            .resource_id(id)
+            .set_next_token(pages.marker());
         let page = live.call(call, request.send()).await?;
         let found = page.tags.unwrap_or_default();
         tags.extend(found.into_iter().map(|tag| Tag { key: tag.key, value: tag.value }));

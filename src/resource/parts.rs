@@ -141,13 +141,21 @@ pub fn path_problem(path: &str) -> Option<String> {
     (!is_path).then(|| format!("`{path}` is not an IAM path"))
 }
 
+/// Why an ARN is not that of the entity: AWS makes it of path and name.
+pub fn arn_mismatch(arn: &str, path: &str, name: &str) -> Option<String> {
+    let is_own = arn.strip_suffix(name).is_some_and(|rest| rest.ends_with(path));
+    (!is_own).then(|| format!("its ARN `{arn}` is not made of its path and name"))
+}
+
 /// Why the provider refuses an ARN as a permissions boundary.
 pub fn arn_problem(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let is_valid = match parts.as_slice() {
         ["arn", partition, _, _, account, resource] => {
             let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-            partition.starts_with("aws") && (is_account || *account == "aws") && !resource.is_empty()
+            partition.starts_with("aws")
+                && (is_account || *account == "aws")
+                && !resource.is_empty()
         }
         _ => false,
     };
@@ -172,9 +180,11 @@ fn normal_date(text: &str) -> String {
         _ => text.to_owned(),
     };
     DateTime::from_str(&standard, Format::DateTimeWithOffset)
-        .and_then(|date| DateTime::from_secs(date.secs()).fmt(Format::DateTime).map_err(|_| {
-            unreachable!("a date that was parsed can be printed")
-        }))
+        .and_then(|date| {
+            DateTime::from_secs(date.secs())
+                .fmt(Format::DateTime)
+                .map_err(|_| unreachable!("a date that was parsed can be printed"))
+        })
         .unwrap_or_else(|_| text.to_owned())
 }
 
@@ -201,7 +211,11 @@ impl Formatter for Visible<'_> {
     fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_array(writer)
     }
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         self.0.begin_array_value(writer, first)
     }
     fn end_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -213,7 +227,11 @@ impl Formatter for Visible<'_> {
     fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_object(writer)
     }
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         self.0.begin_object_key(writer, first)
     }
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -223,7 +241,11 @@ impl Formatter for Visible<'_> {
         self.0.end_object_value(writer)
     }
 
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         if fragment.is_ascii() && !fragment.contains('\x7f') {
             return writer.write_all(fragment.as_bytes());
         }
@@ -272,7 +294,9 @@ mod tests {
 
     #[test]
     fn dates_have_one_spelling() {
-        for text in ["2023-03-09 10:41:45+00:00", "2023-03-09T10:41:45Z", "2023-03-09T12:41:45.000+02:00"] {
+        for text in
+            ["2023-03-09 10:41:45+00:00", "2023-03-09T10:41:45Z", "2023-03-09T12:41:45.000+02:00"]
+        {
             assert_eq!(normal_date(text), "2023-03-09T10:41:45Z");
         }
         assert_eq!(normal_date("yesterday"), "yesterday");

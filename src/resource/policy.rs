@@ -1,19 +1,22 @@
 //! Customer managed policies; AWS's own ones as raw JSON where they are asked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
-    Tag, date, document_problem, json_encode, name_problem, non_default_path,
+    Tag, arn_mismatch, date, document_problem, json_encode, name_problem, non_default_path,
     path_problem, sdk_date, tags_argument, tags_problem,
 };
-use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
-use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source, add_once};
+use super::{
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+};
+use crate::aws::{CallError, Dump, Live, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
+use crate::summary::Failure;
 use crate::terraform::{Body, Expression, resource};
 
 pub static KIND: Kind = Kind {
@@ -27,7 +30,10 @@ pub static KIND: Kind = Kind {
         import_id: "ARN",
         written: &["description", "name", "path", "policy", "tags"],
         left_out: &[
-            ("delay_after_policy_creation_in_ms", "concerns Terraform's own create; AWS holds no such value"),
+            (
+                "delay_after_policy_creation_in_ms",
+                "concerns Terraform's own create; AWS holds no such value",
+            ),
             ("id", "the provider computes it"),
             ("name_prefix", "conflicts with `name`"),
             ("tags_all", "the provider computes it from `tags`"),
@@ -37,7 +43,7 @@ pub static KIND: Kind = Kind {
     read: |source| {
         Box::pin(async move {
             match source {
-                Source::Live(live) => Ok(read_live(live).await),
+                Source::Live(live) => read_live(live).await,
                 Source::Dump(dump) => read_dump(dump),
             }
         })
@@ -119,6 +125,7 @@ impl Policy {
     fn problem(&self) -> Option<String> {
         name_problem("policy name", &self.policy_name, 128)
             .or_else(|| path_problem(&self.path))
+            .or_else(|| arn_mismatch(&self.arn, &self.path, &self.policy_name))
             .or_else(|| match self.policy_version_list.as_slice() {
                 [version] => document_problem("its document", &version.document),
                 _ => Some("AWS did not say which version is the default".to_owned()),
@@ -190,29 +197,39 @@ impl Entity for Policy {
     }
 }
 
-fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
-    let mut summaries: HashMap<String, Summary> = HashMap::new();
-    for item in dump.items("Policy") {
-        let summary: Summary = item.parse("policy")?;
-        summaries.insert(summary.arn.clone(), summary);
+impl FromDump for Policy {
+    const WHAT: &'static str = "managed policy";
+    fn arn(&self) -> &str {
+        &self.arn
     }
-    let mut policies = BTreeMap::new();
-    let mut is_complete = dump.has_all_details();
-    for item in dump.items("ManagedPolicyDetail") {
-        let mut policy: Policy = item.parse("managed policy")?;
-        if policy.is_of_aws() && !dump.aws_managed {
-            continue;
-        }
-        if let Some(summary) = summaries.get(&policy.arn) {
-            policy.add_summary(summary.clone());
-        }
-        policy.normalize();
-        let arn = policy.arn.clone();
-        add_once(&mut policies, "policy", &arn, item, policy)?;
+    fn name(&self) -> &str {
+        &self.policy_name
     }
-    let policies: Vec<Policy> = policies.into_values().map(|(_, policy)| policy).collect();
+    fn normalize(&mut self) {
+        Policy::normalize(self);
+    }
+}
 
+fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
+    let mut errors = Vec::new();
+    let summaries: HashMap<String, Summary> = dump
+        .parse::<Summary>("Policy", "policy", &mut errors)
+        .into_iter()
+        .map(|(_, summary)| (summary.arn.clone(), summary))
+        .collect();
+    reading.failures.extend(errors.into_iter().map(Failure::from));
+    let mut policies: Vec<Policy> =
+        reading.take(dump, "ManagedPolicyDetail", |policy: &mut Policy| {
+            if let Some(summary) = summaries.get(&policy.arn) {
+                policy.add_summary(summary.clone());
+            }
+        });
+    if dump.aws_managed {
+        let of_aws = reading.take(dump, "AwsManagedPolicyDetail", |_: &mut Policy| {});
+        policies.extend(of_aws);
+    }
+
     let undescribed: Vec<_> =
         policies.iter().filter(|policy| policy.tags.is_none() && !policy.is_of_aws()).collect();
     if let Some(first) = undescribed.first() {
@@ -223,16 +240,16 @@ fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
             crate::invisible::visible(&first.arn)
         ));
     }
+    let known: HashSet<&str> = policies.iter().map(|policy| policy.arn.as_str()).collect();
+    let is_listed_only = |arn: &String| dump.owns(arn) && !known.contains(arn.as_str());
     // A list of none is what a filtered call prints too: no proof that every policy is gone.
-    is_complete &= policies.iter().any(|policy| !policy.is_of_aws());
-    is_complete &= summaries
-        .keys()
-        .all(|arn| arn.contains(":iam::aws:") || policies.iter().any(|policy| policy.arn == *arn));
-    if is_complete {
-        reading.complete.insert("policies");
+    let has_own = policies.iter().any(|policy| !policy.is_of_aws());
+    if has_own && dump.has_all_details() && !summaries.keys().any(is_listed_only) {
+        reading.set_complete("policies");
     }
-    reading.entities = policies.into_iter().map(|policy| Box::new(policy) as Box<dyn Entity>).collect();
-    Ok(reading)
+    reading.entities =
+        policies.into_iter().map(|policy| Box::new(policy) as Box<dyn Entity>).collect();
+    reading
 }
 
 async fn read_live(live: &Live) -> Reading {
@@ -240,7 +257,7 @@ async fn read_live(live: &Live) -> Reading {
     let details = match live.authorization_details().await {
         Ok(details) => std::mem::take(&mut *details.policies.lock().expect("no panic while held")),
         Err(error) => {
-            reading.failures.push(error);
+            reading.failures.push(error.into());
             return reading;
         }
     };
@@ -267,7 +284,10 @@ async fn read_live(live: &Live) -> Reading {
 }
 
 /// Adds what GetPolicy knows; `None` when the policy is gone by now.
-async fn complete_policy(live: &Live, mut policy: Policy) -> (String, Result<Option<Policy>, CallError>) {
+async fn complete_policy(
+    live: &Live,
+    mut policy: Policy,
+) -> (String, Result<Option<Policy>, CallError>) {
     policy.normalize();
     let name = policy.policy_name.clone();
     if policy.is_of_aws() {
@@ -280,7 +300,10 @@ async fn complete_policy(live: &Live, mut policy: Policy) -> (String, Result<Opt
             let tags = answer.as_ref().and_then(|policy| policy.tags.clone()).unwrap_or_default();
             policy.add_summary(Summary {
                 arn: policy.arn.clone(),
-                policy_id: answer.as_ref().and_then(|policy| policy.policy_id.clone()).unwrap_or_default(),
+                policy_id: answer
+                    .as_ref()
+                    .and_then(|policy| policy.policy_id.clone())
+                    .unwrap_or_default(),
                 description: answer.and_then(|policy| policy.description),
                 tags: tags.into_iter().map(Tag::from).collect(),
             });

@@ -1,21 +1,24 @@
 //! Roles, with what hangs on them: inline policies, attachments and instance profiles.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
-    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_problem, date, document_problem,
-    json_encode, managed_elsewhere, name_problem, non_default_path, path_problem, sdk_date,
-    tags_argument, tags_problem,
+    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, arn_problem, date,
+    document_problem, json_encode, managed_elsewhere, name_problem, non_default_path, path_problem,
+    sdk_date, tags_argument, tags_problem,
 };
-use super::{Context, Entity, JsonOnly, Kind, Reading, ResourceType, Unreadable, address};
-use crate::aws::{CallError, Dump, DumpError, Live, Pages, Reason, Source, add_once};
+use super::{
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+};
+use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
+use crate::summary::Failure;
 use crate::terraform::{Address, Body, label, resource};
 
 pub static KIND: Kind = Kind {
@@ -38,10 +41,16 @@ pub static KIND: Kind = Kind {
                 "tags",
             ],
             left_out: &[
-                ("force_detach_policies", "concerns Terraform's own delete; AWS holds no such value"),
+                (
+                    "force_detach_policies",
+                    "concerns Terraform's own delete; AWS holds no such value",
+                ),
                 ("id", "the provider computes it"),
                 ("inline_policy", "deprecated in 5.68; each is an `aws_iam_role_policy`"),
-                ("managed_policy_arns", "deprecated in 5.72; each is an `aws_iam_role_policy_attachment`"),
+                (
+                    "managed_policy_arns",
+                    "deprecated in 5.72; each is an `aws_iam_role_policy_attachment`",
+                ),
                 ("name_prefix", "conflicts with `name`"),
                 ("tags_all", "the provider computes it from `tags`"),
             ],
@@ -81,7 +90,7 @@ pub static KIND: Kind = Kind {
     read: |source| {
         Box::pin(async move {
             match source {
-                Source::Live(live) => Ok(read_live(live).await),
+                Source::Live(live) => read_live(live).await,
                 Source::Dump(dump) => read_dump(dump),
             }
         })
@@ -136,7 +145,7 @@ struct InstanceProfile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary {
-    role_name: String,
+    arn: String,
     description: Option<String>,
     max_session_duration: Option<i32>,
 }
@@ -149,7 +158,8 @@ impl Role {
 
     /// Brings what AWS returns in any order into one.
     fn sort(&mut self) {
-        self.instance_profile_list.sort_by(|a, b| a.instance_profile_name.cmp(&b.instance_profile_name));
+        self.instance_profile_list
+            .sort_by(|a, b| a.instance_profile_name.cmp(&b.instance_profile_name));
         self.role_policy_list.sort_by(|a, b| a.policy_name.cmp(&b.policy_name));
         self.attached_managed_policies.sort_by(|a, b| a.policy_arn.cmp(&b.policy_arn));
         self.attached_managed_policies.dedup_by(|a, b| a.policy_arn == b.policy_arn);
@@ -162,6 +172,7 @@ impl Role {
     fn problem(&self) -> Option<String> {
         name_problem("role name", &self.role_name, 64)
             .or_else(|| path_problem(&self.path))
+            .or_else(|| arn_mismatch(&self.arn, &self.path, &self.role_name))
             .or_else(|| self.description.as_deref().and_then(description_problem))
             .or_else(|| document_problem("its trust policy", &self.assume_role_policy_document))
             .or_else(|| self.max_session_duration.and_then(duration_problem))
@@ -277,7 +288,8 @@ impl Entity for Role {
         for policy in &self.attached_managed_policies {
             let arn = policy.policy_arn.as_str();
             let at = Address::new("aws_iam_role_policy_attachment", attachment_label(name, arn));
-            let block = resource(&at).attribute("role", role()).attribute("policy_arn", context.arn(arn));
+            let block =
+                resource(&at).attribute("role", role()).attribute("policy_arn", context.arn(arn));
             body.import(&at, format!("{name}/{arn}"), block);
         }
         for profile in &self.instance_profile_list {
@@ -322,35 +334,44 @@ fn duration_problem(seconds: i32) -> Option<String> {
         .then(|| format!("the provider refuses a maximum session of {seconds} seconds"))
 }
 
-fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
-    let mut summaries: HashMap<String, Summary> = HashMap::new();
-    for item in dump.items("Role") {
-        let summary: Summary = item.parse("role")?;
-        summaries.insert(summary.role_name.clone(), summary);
+impl FromDump for Role {
+    const WHAT: &'static str = "role";
+    fn arn(&self) -> &str {
+        &self.arn
     }
-    let mut profile_tags: HashMap<String, Vec<Tag>> = HashMap::new();
-    for item in dump.items("InstanceProfile") {
-        let profile: InstanceProfile = item.parse("instance profile")?;
-        profile_tags.insert(profile.instance_profile_name, profile.tags.unwrap_or_default());
+    fn name(&self) -> &str {
+        &self.role_name
     }
-    let mut roles = BTreeMap::new();
-    for item in dump.items("RoleDetail") {
-        let mut role: Role = item.parse("role")?;
-        if let Some(summary) = summaries.get(&role.role_name) {
+    fn normalize(&mut self) {
+        self.sort();
+    }
+}
+
+fn read_dump(dump: &Dump) -> Reading {
+    let mut reading = Reading::default();
+    let mut errors = Vec::new();
+    let summaries: HashMap<String, Summary> = dump
+        .parse::<Summary>("Role", "role", &mut errors)
+        .into_iter()
+        .map(|(_, summary)| (summary.arn.clone(), summary))
+        .collect();
+    let profile_tags: HashMap<String, Vec<Tag>> = dump
+        .parse::<InstanceProfile>("InstanceProfile", "instance profile", &mut errors)
+        .into_iter()
+        .map(|(_, profile)| (profile.arn, profile.tags.unwrap_or_default()))
+        .collect();
+    reading.failures.extend(errors.into_iter().map(Failure::from));
+    let roles: Vec<Role> = reading.take(dump, "RoleDetail", |role: &mut Role| {
+        if let Some(summary) = summaries.get(&role.arn) {
             role.add_summary(summary);
         }
         for profile in &mut role.instance_profile_list {
-            if let Some(tags) = profile_tags.get(&profile.instance_profile_name) {
+            if let Some(tags) = profile_tags.get(&profile.arn) {
                 profile.tags = Some(tags.clone());
             }
         }
-        role.sort();
-        let name = role.arn.clone();
-        add_once(&mut roles, "role", &name, item, role)?;
-    }
-    let roles: Vec<Role> = roles.into_values().map(|(_, role)| role).collect();
+    });
 
-    let mut reading = Reading::default();
     let undescribed = roles.iter().filter(|role| role.max_session_duration.is_none()).count();
     if undescribed > 0 {
         reading.notes.push(format!(
@@ -373,12 +394,13 @@ fn read_dump(dump: &Dump) -> Result<Reading, DumpError> {
         ));
     }
     // A list of none is what a filtered call prints too: no proof that every role is gone.
-    let all_known = summaries.keys().all(|name| roles.iter().any(|role| role.role_name == *name));
-    if !roles.is_empty() && dump.has_all_details() && all_known {
-        reading.complete.insert("roles");
+    let known: HashSet<&str> = roles.iter().map(|role| role.arn.as_str()).collect();
+    let is_listed_only = |arn: &String| dump.owns(arn) && !known.contains(arn.as_str());
+    if !roles.is_empty() && dump.has_all_details() && !summaries.keys().any(is_listed_only) {
+        reading.set_complete("roles");
     }
     reading.entities = roles.into_iter().map(|role| Box::new(role) as Box<dyn Entity>).collect();
-    Ok(reading)
+    reading
 }
 
 async fn read_live(live: &Live) -> Reading {
@@ -387,8 +409,8 @@ async fn read_live(live: &Live) -> Reading {
     let (details, summaries) = match (details, summaries) {
         (Ok(details), Ok(summaries)) => (details, summaries),
         (details, summaries) => {
-            reading.failures.extend(details.err());
-            reading.failures.extend(summaries.err());
+            let errors = [details.err(), summaries.err()];
+            reading.failures.extend(errors.into_iter().flatten().map(Failure::from));
             return reading;
         }
     };
@@ -416,11 +438,11 @@ async fn list_roles(live: &Live) -> Result<HashMap<String, Summary>, CallError> 
         let page = live.call(call, request.send()).await?;
         for role in page.roles {
             let summary = Summary {
-                role_name: role.role_name,
+                arn: role.arn,
                 description: role.description,
                 max_session_duration: role.max_session_duration,
             };
-            summaries.insert(summary.role_name.clone(), summary);
+            summaries.insert(summary.arn.clone(), summary);
         }
         if !pages.more(page.is_truncated, page.marker)? {
             return Ok(summaries);
@@ -436,7 +458,7 @@ async fn complete_role(
 ) -> (String, Result<Option<Role>, CallError>) {
     let name = role.role_name.clone();
     let completed = async {
-        match summaries.get(&name) {
+        match summaries.get(&role.arn) {
             Some(summary) => role.add_summary(summary),
             None => {
                 // Made or deleted between the two listings.
@@ -444,8 +466,10 @@ async fn complete_role(
                 match live.call("iam:GetRole", request.send()).await {
                     Ok(answer) => {
                         let answer = answer.role;
-                        role.description = answer.as_ref().and_then(|role| role.description.clone());
-                        role.max_session_duration = answer.and_then(|role| role.max_session_duration);
+                        role.description =
+                            answer.as_ref().and_then(|role| role.description.clone());
+                        role.max_session_duration =
+                            answer.and_then(|role| role.max_session_duration);
                     }
                     Err(error) if error.reason == Reason::NotFound => return Ok(None),
                     Err(error) => return Err(error),
@@ -453,8 +477,10 @@ async fn complete_role(
             }
         }
         for profile in &mut role.instance_profile_list {
-            let request =
-                live.iam.get_instance_profile().instance_profile_name(&profile.instance_profile_name);
+            let request = live
+                .iam
+                .get_instance_profile()
+                .instance_profile_name(&profile.instance_profile_name);
             let answer = live.call("iam:GetInstanceProfile", request.send()).await?;
             let tags = answer.instance_profile.map(|profile| profile.tags.unwrap_or_default());
             profile.tags = Some(tags.unwrap_or_default().into_iter().map(Tag::from).collect());

@@ -10,6 +10,7 @@
 
 use std::fmt::Write;
 
+use unicode_normalization::char::canonical_combining_class;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Block, Body, Expression};
@@ -203,8 +204,14 @@ fn print_items<K, V>(
     }
 }
 
-fn columns(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.graphemes(true).count() }
+/// The columns of a printed name. `hclwrite` counts token by token, so a combining character never
+/// joins the quote before it.
+fn columns(printed: &str) -> usize {
+    if printed.is_ascii() {
+        return printed.len();
+    }
+    let inner = printed.trim_matches('"');
+    printed.len() - inner.len() + inner.graphemes(true).count()
 }
 
 fn indent(out: &mut String, depth: usize) {
@@ -219,12 +226,22 @@ fn print_key(out: &mut String, key: &str) {
     if is_word && !is_keyword {
         out.push_str(key);
     } else {
-        print_quoted(out, key);
+        print_escaped(out, key, |c| is_invisible(c) || is_virama(c));
     }
+}
+
+/// Whether versions of Unicode differ on the width of what the character joins (rule GB9c, new in
+/// 15.1): Terraforms would align such a key differently, unless it is escaped.
+fn is_virama(c: char) -> bool {
+    canonical_combining_class(c) == 9
 }
 
 /// A quoted template that evaluates to exactly `text` (Unicode normalization apart).
 fn print_quoted(out: &mut String, text: &str) {
+    print_escaped(out, text, is_invisible);
+}
+
+fn print_escaped(out: &mut String, text: &str, is_escaped: fn(char) -> bool) {
     out.push('"');
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -240,7 +257,7 @@ fn print_quoted(out: &mut String, text: &str) {
                     out.push(c);
                 }
             }
-            _ if is_invisible(c) => {
+            _ if is_escaped(c) => {
                 let code = u32::from(c);
                 let _ = if code > 0xffff {
                     write!(out, "\\U{code:08x}")
