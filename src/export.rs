@@ -247,7 +247,11 @@ impl<'a> Plan<'a> {
         for entity in entities {
             if entity.json_path().len() > LONGEST_PATH {
                 let reason = "its name is longer than any that AWS takes".to_owned();
-                summary.skipped.push(Skipped { name: entity.name().to_owned(), reason, json: false });
+                summary.skipped.push(Skipped {
+                    name: entity.name().to_owned(),
+                    reason,
+                    json: false,
+                });
                 continue;
             }
             let has_base = base_files.remove(&entity.json_path());

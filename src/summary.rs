@@ -11,6 +11,9 @@ use crate::invisible::visible;
 /// How many names a reason lists before it only counts.
 const NAMES_SHOWN: usize = 5;
 
+/// How many characters of a name or a reason are shown; AWS's longest names have 128.
+const CHARACTERS_SHOWN: usize = 160;
+
 /// The outcome of one export.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
@@ -147,8 +150,11 @@ impl KindSummary {
         }
         for ((without_json, reason), names) in by_reason {
             let written = if without_json { "not written" } else { "JSON only" };
-            let shown: Vec<_> =
-                names.iter().take(NAMES_SHOWN).map(|name| format!("`{}`", visible(name))).collect();
+            let shown: Vec<_> = names
+                .iter()
+                .take(NAMES_SHOWN)
+                .map(|name| format!("`{}`", shortened(name)))
+                .collect();
             let more = match names.len().saturating_sub(NAMES_SHOWN) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
@@ -158,11 +164,20 @@ impl KindSummary {
                 "  {} {}, {written}: {}\n    {}{more}",
                 names.len(),
                 self.kind,
-                visible(reason),
+                shortened(reason),
                 shown.join(", ")
             )?;
         }
         Ok(())
+    }
+}
+
+/// One line's worth of a text that may hold anything.
+fn shortened(text: &str) -> String {
+    let visible = visible(text);
+    match visible.char_indices().nth(CHARACTERS_SHOWN) {
+        Some((end, _)) => format!("{}…", &visible[..end]),
+        None => visible.into_owned(),
     }
 }
 

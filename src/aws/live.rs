@@ -158,7 +158,11 @@ impl Live {
             let roles = details.roles.get_mut().expect("not shared yet");
             let policies = details.policies.get_mut().expect("not shared yet");
             roles.extend(page.role_detail_list.unwrap_or_default());
-            policies.extend(page.policies.unwrap_or_default());
+            // The filter is AWS's to apply; what it lets through all the same is not wanted.
+            policies.extend(page.policies.unwrap_or_default().into_iter().filter(|policy| {
+                let is_of_aws = policy.arn().is_some_and(|arn| arn.contains(":iam::aws:policy/"));
+                self.aws_managed || !is_of_aws
+            }));
             self.progress.count("authorization details", roles.len() + policies.len(), None);
             if !pages.more(page.is_truncated, page.marker)? {
                 return Ok(details);

@@ -156,6 +156,13 @@ impl OrganizationsPolicy {
                 summary.policy_type
             ));
         }
+        let is_id = summary.id.strip_prefix("p-").is_some_and(|rest| {
+            (8..=128).contains(&rest.len())
+                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        });
+        if !is_id {
+            return Some(format!("`{}` is not the ID of an organizations policy", summary.id));
+        }
         document_problem("its content", &self.content)
             .or_else(|| tags_problem(self.tags.as_deref().unwrap_or_default()))
     }

@@ -1,0 +1,94 @@
+//! The Python side of the tests: its packages, and the AWS emulator.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The folder of the project.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A Python that has what `tests/requirements.txt` names; installed below `target/` at first use.
+pub fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(install)
+}
+
+fn install() -> PathBuf {
+    let requirements = project().join("tests/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).expect("tests/requirements.txt");
+    // Cargo makes this folder for the tests of one build; several test programs share it.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let (python, installed) = (folder.join("venv/bin/python"), folder.join("installed.txt"));
+    fs::create_dir_all(&folder).expect("folder for Python");
+    let lock = fs::File::create(folder.join("lock")).expect("lock file");
+    lock.lock().expect("lock on the Python folder");
+    if fs::read_to_string(&installed).is_ok_and(|has| has == wanted) {
+        return python;
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder.join("venv")));
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(&requirements));
+    fs::write(&installed, wanted).expect("note what is installed");
+    python
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("these tests need Python 3.11 with venv: {command:?}: {error}")
+    });
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// An AWS account on a port of this machine; it ends with the value.
+pub struct Emulator {
+    process: Child,
+    pub endpoint: String,
+}
+
+impl Emulator {
+    /// Starts the emulator with an account: a folder of an export, or what the AWS CLI wrote.
+    pub fn start(account: Option<&Path>) -> Emulator {
+        let mut command = Command::new(python());
+        command.arg(project().join("tests/provider/emulator.py"));
+        command.args(account);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start the emulator");
+        let mut port = String::new();
+        BufReader::new(process.stdout.as_mut().expect("a pipe"))
+            .read_line(&mut port)
+            .expect("the emulator prints its port");
+        assert!(!port.trim().is_empty(), "the emulator did not start");
+        Emulator { process, endpoint: format!("http://127.0.0.1:{}", port.trim()) }
+    }
+
+    /// The environment in which the AWS SDKs and Terraform use the emulator.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
