@@ -14,21 +14,7 @@ pub fn label(name: &str) -> String {
         // No spelled-out word starts with a digit or `-`, so this prefix is unmistakable.
         out.push_str("__");
     }
-    let mut before = None;
-    let mut rest = name.chars().peekable();
-    while let Some(c) = rest.next() {
-        let is_lone = |other: Option<char>| other.is_none_or(stands_for_itself);
-        match c {
-            '_' if is_lone(before) && is_lone(rest.peek().copied()) => out.push('_'),
-            '_' => out.push_str("__us__"),
-            _ if stands_for_itself(c) => out.push(c),
-            _ => spell_out(c, &mut out),
-        }
-        before = Some(c);
-    }
-    if out.is_empty() {
-        out.push_str("__empty__");
-    }
+    spell(name, &mut out);
     out
 }
 
@@ -36,7 +22,28 @@ pub fn label(name: &str) -> String {
 ///
 /// `relation` is one of a few fixed words; the joint is no spelling of any name.
 pub fn joint(owner: &str, relation: &'static str, name: &str) -> String {
-    format!("{}__{relation}__{}", label(owner), label(name))
+    let mut out = label(owner);
+    let _ = write!(out, "__{relation}__");
+    spell(name, &mut out);
+    out
+}
+
+fn spell(name: &str, out: &mut String) {
+    let is_lone = |other: Option<char>| other.is_none_or(stands_for_itself);
+    let mut before = None;
+    let mut rest = name.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '_' if is_lone(before) && is_lone(rest.peek().copied()) => out.push('_'),
+            '_' => out.push_str("__us__"),
+            _ if stands_for_itself(c) => out.push(c),
+            _ => spell_out(c, out),
+        }
+        before = Some(c);
+    }
+    if name.is_empty() {
+        out.push_str("__empty__");
+    }
 }
 
 fn stands_for_itself(c: char) -> bool {

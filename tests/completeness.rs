@@ -1,0 +1,72 @@
+//! Every argument of the provider is either written or left out with a reason.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use aws_iam_gitops::resource::KINDS;
+use serde_json::Value;
+use support::python::project;
+
+/// The arguments that a configuration may set, blocks included.
+fn arguments(schema: &Value, resource_type: &str) -> BTreeSet<String> {
+    let resource = &schema["resource_schemas"][resource_type];
+    let attributes = resource["attributes"].as_object().expect("a resource type of the provider");
+    let settable = attributes
+        .iter()
+        .filter(|(_, attribute)| attribute["optional"] == true || attribute["required"] == true);
+    let blocks = resource["block_types"].as_object().expect("blocks");
+    settable.map(|(name, _)| name).chain(blocks.keys()).cloned().collect()
+}
+
+#[test]
+fn every_argument_is_written_or_left_out_with_a_reason() {
+    let path = project().join("../shared/data/aws-provider-schema.json");
+    if !path.is_file() {
+        eprintln!("skipped: there is no {}", path.display());
+        return;
+    }
+    let text = fs::read_to_string(path).expect("the provider's schema");
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
+    for resource_type in KINDS.iter().flat_map(|kind| kind.resource_types) {
+        let left_out = resource_type.left_out.iter().map(|(name, reason)| {
+            assert!(!reason.is_empty(), "{name}");
+            *name
+        });
+        let listed: Vec<&str> = resource_type.written.iter().copied().chain(left_out).collect();
+        let known: BTreeSet<String> = listed.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(known.len(), listed.len(), "{} lists one twice", resource_type.name);
+        assert_eq!(known, arguments(&schema, resource_type.name), "{}", resource_type.name);
+    }
+}
+
+/// What is listed as written is written by some entity of the snapshots, and nothing else is.
+#[test]
+fn snapshots_show_every_argument_that_is_written() {
+    let mut shown: BTreeSet<(String, String)> = BTreeSet::new();
+    for name in ["example", "hostile"] {
+        let snapshot = fs::read_to_string(project().join(format!("snapshots/{name}.snap")))
+            .expect("a snapshot");
+        let mut resource_type = None;
+        for line in snapshot.lines() {
+            if let Some(rest) = line.strip_prefix("resource \"") {
+                resource_type = rest.split('"').next().map(str::to_owned);
+            } else if line == "}" {
+                resource_type = None;
+            } else if let (Some(resource_type), Some(rest)) =
+                (&resource_type, line.strip_prefix("  "))
+                && let Some((argument, _)) = rest.split_once(" = ")
+                && !rest.starts_with(' ')
+            {
+                shown.insert((resource_type.clone(), argument.trim().to_owned()));
+            }
+        }
+    }
+    let listed: BTreeSet<(String, String)> = KINDS
+        .iter()
+        .flat_map(|kind| kind.resource_types)
+        .flat_map(|kind| kind.written.iter().map(|name| (kind.name.to_owned(), (*name).to_owned())))
+        .collect();
+    assert_eq!(shown, listed);
+}
