@@ -6,8 +6,7 @@ prints the port as its first line and serves until it is ended. ACCOUNT is one o
 
 - a JSON file `{"account": …, "roles": […], "policies": […],
   "organizations_policies": […]}` of the objects an exported repository holds,
-- an exported repository or account folder: `roles/*.json`, `policies/*.json`, and any other
-  folder of organizations policies,
+- a folder of an exported account: `roles/*.json`, `policies/*.json`, `scps/*.json` …,
 - an output of `aws iam get-account-authorization-details`, or a folder with such
   outputs of the AWS CLI, as in `examples/account`.
 
@@ -17,7 +16,6 @@ is checked on the way: what AWS once accepted is taken as it is.
 """
 
 import argparse
-import collections
 import datetime
 import functools
 import json
@@ -84,9 +82,7 @@ def load(path):
 def read_account(path, number=None):
     path = pathlib.Path(path)
     if path.is_dir():
-        if list(path.glob("**/*get-account-authorization-details*.json")):
-            return read_command_line_outputs(path, number)
-        return read_exported(path, number)
+        return read_folder(path, number)
     content = load(path)
     if "RoleDetailList" in content:
         return Account(number, content["RoleDetailList"], content.get("Policies", ()))
@@ -98,60 +94,45 @@ def read_account(path, number=None):
     )
 
 
-def read_exported(folder, number):
-    """Reads a folder as the exporter writes it; any policy folder but IAM's is Organizations'."""
-    kinds = collections.defaultdict(list)
-    for file in sorted(folder.glob("*/*.json")):
-        kinds[file.parent.name].append(load(file))
-    organizations_policies = [
-        entity
-        for entities in kinds.values()
-        for entity in entities
-        if isinstance(entity, dict) and "PolicySummary" in entity
-    ]
-    return Account(number, kinds["roles"], kinds["policies"], organizations_policies)
-
-
-def read_command_line_outputs(folder, number):
-    """Reads outputs of the AWS CLI, told apart by what they hold."""
-    roles, policies, profiles, summaries = {}, {}, {}, {}
-    tags, targets = {}, {}
+def read_folder(folder, number):
+    """Reads an export or outputs of the AWS CLI; each file is told by what it holds."""
     outputs = {file: load(file) for file in sorted(folder.glob("**/*.json"))}
-    for file, output in outputs.items():
-        identifier = file.name.removesuffix(".json").partition(".")[2]
-        for role in output.get("RoleDetailList", ()):
+    outputs = {file: content for file, content in outputs.items() if isinstance(content, dict)}
+    roles, policies, organizations_policies = {}, {}, {}
+    for content in outputs.values():
+        details = content.get("RoleDetailList", [content] if "RoleName" in content else [])
+        for role in details:
             roles[role["RoleName"]] = dict(role)
-        for policy in output.get("Policies", ()):
+        listed = content.get("Policies", [content])
+        for policy in listed:
             if "PolicyVersionList" in policy:
                 policies[policy["Arn"]] = dict(policy)
-        if "InstanceProfile" in output:
-            profiles[output["InstanceProfile"]["InstanceProfileName"]] = output["InstanceProfile"]
-        if "Content" in output.get("Policy", ()):
-            summaries[output["Policy"]["PolicySummary"]["Id"]] = dict(output["Policy"])
-        if "Tags" in output:
-            tags[identifier] = output["Tags"]
-        if "Targets" in output:
-            targets[identifier] = output["Targets"]
-    for output in outputs.values():
-        for role in output.get("Roles", ()):
-            if role["RoleName"] in roles:
-                for member in ("Description", "MaxSessionDuration"):
-                    if member in role:
-                        roles[role["RoleName"]][member] = role[member]
-        policy = output.get("Policy", {})
-        if policy.get("Arn") in policies:
-            for member in ("Description", "Tags"):
-                if member in policy:
-                    policies[policy["Arn"]][member] = policy[member]
+        described = content if "PolicySummary" in content else content.get("Policy", {})
+        if "Content" in described:
+            organizations_policies[described["PolicySummary"]["Id"]] = dict(described)
+    for file, content in outputs.items():
+        complete(file, content, roles, policies, organizations_policies)
+    return Account(number, roles.values(), policies.values(), organizations_policies.values())
+
+
+def complete(file, content, roles, policies, organizations_policies):
+    """Adds what one output of the AWS CLI says about entities of other outputs."""
+    for role in content.get("Roles", ()):
+        copy_members(role, roles.get(role["RoleName"]), "Description", "MaxSessionDuration")
+    policy = content.get("Policy", {})
+    copy_members(policy, policies.get(policy.get("Arn")), "Description", "Tags")
+    described = content.get("InstanceProfile", {})
     for role in roles.values():
-        role["InstanceProfileList"] = [
-            {**profile, **profiles.get(profile["InstanceProfileName"], {})}
-            for profile in role.get("InstanceProfileList", ())
-        ]
-    for identifier, policy in summaries.items():
-        policy["Tags"] = tags.get(identifier, [])
-        policy["Targets"] = targets.get(identifier, [])
-    return Account(number, roles.values(), policies.values(), summaries.values())
+        for profile in role.get("InstanceProfileList") or ():
+            if profile["InstanceProfileName"] == described.get("InstanceProfileName"):
+                copy_members(described, profile, "Tags")
+    identifier = file.name.removesuffix(".json").partition(".")[2]
+    copy_members(content, organizations_policies.get(identifier), "Tags", "Targets")
+
+
+def copy_members(source, target, *names):
+    if target is not None:
+        target.update({name: source[name] for name in names if name in source})
 
 
 # --- filling ---------------------------------------------------------------
@@ -184,15 +165,13 @@ def fill(account):
 
 
 def add_policy(backend, policy):
-    from moto.iam.models import AWSManagedPolicy, ManagedPolicy
-
     if policy["Arn"] in backend.managed_policies:
         return
     versions = policy.get("PolicyVersionList") or [{}]
     default = next((found for found in versions if found.get("IsDefaultVersion")), versions[0])
     path, name = split_policy_arn(policy["Arn"])
-    kind = AWSManagedPolicy if ":iam::aws:" in policy["Arn"] else ManagedPolicy
-    made = kind(
+    of_aws = ":iam::aws:" in policy["Arn"]
+    made = policy_class(policy["Arn"], of_aws)(
         name,
         account_id=backend.account_id,
         region=REGION,
@@ -206,10 +185,24 @@ def add_policy(backend, policy):
     )
     made.id = policy.get("PolicyId") or made.id
     backend.managed_policies[made.arn] = made
+    if of_aws:
+        backend.aws_managed_policies.append(made)
+
+
+def policy_class(policy_arn, of_aws):
+    """Returns a class of policies with the given ARN, be it another account's or none at all."""
+    from moto.iam import models
+
+    class Policy(models.AWSManagedPolicy if of_aws else models.ManagedPolicy):
+        # The emulator registers models by the module they claim to be from.
+        __module__ = models.__name__
+        arn = policy_arn
+
+    return Policy
 
 
 def split_policy_arn(arn):
-    resource = arn.split(":", 5)[5].removeprefix("policy")
+    resource = arn.split(":", 5)[-1].removeprefix("policy")
     path, _, name = resource.rpartition("/")
     return f"{path}/", name
 
@@ -275,10 +268,10 @@ def fill_organization(account):
                 Content=content_text(policy["Content"]),
                 Description=summary.get("Description"),
                 Name=summary["Name"],
-                Type=summary["Type"],
+                Type="TAG_POLICY",
                 Tags=policy.get("Tags") or [],
             )
-            made.id = summary["Id"]
+            made.id, made.type = summary["Id"], summary["Type"]
             made.aws_managed = bool(summary.get("AwsManaged"))
             backend.policies.append(made)
         for target in policy.get("Targets") or ():
@@ -351,15 +344,14 @@ def extend_emulator(number):
                 raise models.InvalidInputException("You specified an invalid value.")
             super().__init__(organization, **{**members, "Type": "TAG_POLICY"})
             self.type = policy_type
-            self._arn_format = (
-                "arn:{0}:organizations::{1}:policy/{2}/" + policy_type.lower() + "/{3}"
-            )
 
         @property
         def arn(self):
+            name = f"{self.type.lower()}/{self.id}"
             if self.aws_managed:
-                return f"arn:aws:organizations::aws:policy/{self.type.lower()}/{self.id}"
-            return super().arn
+                return f"arn:aws:organizations::aws:policy/{name}"
+            owner = f"{self.master_account_id}:policy/{self.organization_id}"
+            return f"arn:aws:organizations::{owner}/{name}"
 
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
