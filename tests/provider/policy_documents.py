@@ -127,16 +127,6 @@ def suppresses_difference(one, other):
         return False
 
 
-def stored_after_read(existing, read, form=normalized):
-    """Returns what a refresh leaves in the state: the old text where it means the same."""
-    if not read.strip():
-        return ""
-    if existing and existing.strip() not in ("", "{}") and read.strip() != "{}":
-        if are_equivalent(existing, read):
-            return form(existing)
-    return form(read)
-
-
 def are_equivalent(one, other):
     """Compares two IAM documents; raises DocumentError if one cannot be read."""
     left, right = _document(one), _document(other)

@@ -122,6 +122,18 @@ def importing_role(name, body="", document=TRUST):
     return role_block(name, body, document, import_id=name)
 
 
+class Recorder(Client):
+    """A client that remembers which operations of IAM were called."""
+
+    def __init__(self, endpoint):
+        super().__init__(endpoint)
+        self.operations = []
+
+    def iam(self, operation, **parameters):
+        self.operations.append(operation)
+        return super().iam(operation, **parameters)
+
+
 class Case(unittest.TestCase):
     maxDiff = None
 
@@ -255,6 +267,7 @@ class ImportsAndPlans(Case):
             "same-description": ({"Description": "x"}, 'description = "x"', NO_OP),
             "empty-description": ({}, 'description = ""', NO_OP),
             "absent-description": ({"Description": ""}, "", NO_OP),
+            "line-breaks": ({"Description": "a\r\nb\n"}, 'description = "a\\r\\nb\\n"', NO_OP),
             "ignored-description": (
                 {"Description": "x"},
                 "lifecycle {\n ignore_changes = [description]\n}",
@@ -897,7 +910,13 @@ class Writing(Case):
                 sorted(found["VersionId"] for found in versions), ["v3", "v4", "v5", "v6", "v7"]
             )
             self.assertIn("Action5", state["policy"])
+            # The emulator would delete the policy at once, AWS would not.
+            provider.client = Recorder(aws.endpoint)
             kind.delete(provider, state)
+            self.assertEqual(
+                provider.client.operations,
+                ["ListPolicyVersions", *["DeletePolicyVersion"] * 4, "DeletePolicy"],
+            )
             with self.assertRaises(ApiError):
                 aws.client.iam("GetPolicy", PolicyArn=f"{ARN}:policy/x")
 
@@ -1070,7 +1089,8 @@ class Foundations(Case):
             ({"a": None}, {"a": False}, True),
             ({"a": None}, {"a": "x"}, False),
             ({"a": UNKNOWN}, {"a": None}, False),
-            ({"a": ["x", "y"]}, {"a": ["y", "x"]}, True),
+            ({"a": ["x", ""]}, {"a": ["x", None]}, True),
+            ({"a": ["x", "y"]}, {"a": ["y", "x"]}, False),
         ):
             self.assertIs(are_equivalent(one, other), expected, (one, other))
 

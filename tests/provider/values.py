@@ -65,9 +65,8 @@ def are_equivalent(one, other):
             are_equivalent(value, other[key]) for key, value in one.items()
         )
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(
-            any(are_equivalent(left, right) for right in other) for left in one
-        )
+        # Terraform sends the members of a set in one order, whatever their origin.
+        return len(one) == len(other) and all(map(are_equivalent, one, other))
     return one == other
 
 

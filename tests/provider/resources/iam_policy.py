@@ -63,9 +63,7 @@ class IamPolicy(Resource):
             "name_prefix": prefix_of(policy["PolicyName"]),
             "path": policy["Path"],
             "policy_id": policy["PolicyId"],
-            "policy": policy_documents.stored_after_read(
-                state.get("policy"), iam.document(version["Document"])
-            ),
+            "policy": policy_documents.normalized(iam.document(version["Document"])),
         }
         self.set_tags(provider, result, policy.get("Tags"))
         return result

@@ -71,8 +71,8 @@ class IamRole(Resource):
             "path": role["Path"],
             "permissions_boundary": boundary["PermissionsBoundaryArn"] if boundary else None,
             "unique_id": role["RoleId"],
-            "assume_role_policy": policy_documents.stored_after_read(
-                state.get("assume_role_policy"), iam.document(role["AssumeRolePolicyDocument"])
+            "assume_role_policy": policy_documents.normalized(
+                iam.document(role["AssumeRolePolicyDocument"])
             ),
             "managed_policy_arns": iam.attached_policies(client, state["id"]),
         }

@@ -34,9 +34,7 @@ class IamRolePolicy(Resource):
             "name": name,
             "name_prefix": prefix_of(name),
             "role": role,
-            "policy": policy_documents.stored_after_read(
-                state.get("policy"), iam.document(text), policy_documents.normalized_version_first
-            ),
+            "policy": policy_documents.normalized_version_first(iam.document(text)),
         }
 
     def create(self, provider, planned):
