@@ -5,7 +5,7 @@
 //! Everything that is not a document stays with serde_json.
 
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
@@ -57,6 +57,35 @@ impl Json {
             Json::Object(members) => members.iter().find(|(k, _)| k == key).map(|(_, v)| v),
             _ => None,
         }
+    }
+}
+
+impl Json {
+    /// Whether Terraform would leave every string in it as it is.
+    pub fn is_nfc(&self) -> bool {
+        match self {
+            Json::String(text) => unicode_normalization::is_nfc(text),
+            Json::Array(items) => items.iter().all(Json::is_nfc),
+            Json::Object(members) => members
+                .iter()
+                .all(|(key, value)| unicode_normalization::is_nfc(key) && value.is_nfc()),
+            Json::Null | Json::Bool(_) | Json::Number(_) => true,
+        }
+    }
+
+    /// Compact JSON with everything beyond ASCII escaped.
+    pub fn ascii(&self) -> String {
+        let mut out = String::new();
+        for c in self.to_string().chars() {
+            if c.is_ascii() {
+                out.push(c);
+                continue;
+            }
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+        out
     }
 }
 

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::json::Json;
 
@@ -44,21 +45,22 @@ impl Document {
             let decoded = percent_decode_str(text).decode_utf8_lossy();
             if decoded.trim_start().starts_with('{') { decoded } else { Cow::Borrowed(text) }
         };
-        match Json::parse(&decoded) {
+        // Terraform normalizes the text it gets from the provider, so that is the text to match. What
+        // is escaped in it is out of reach of that, here and there.
+        let normal = if is_nfc(&decoded) { None } else { Some(decoded.nfc().collect::<String>()) };
+        let parsed = normal.and_then(|normal| Json::parse(&normal).ok());
+        match parsed.map_or_else(|| Json::parse(&decoded), Ok) {
             Ok(json) => Document::Json(json),
             Err(error) => Document::Text { text: decoded.into_owned(), problem: error.to_string() },
         }
     }
 
-    /// Why Terraform cannot hold this document, if it cannot.
-    ///
-    /// The provider refuses policies that are not a JSON object and those with a key twice; keys
-    /// that differ only in Unicode normalization become one key, as Terraform normalizes strings.
+    /// Why Terraform cannot hold this document, if it cannot: the provider refuses policies that are
+    /// not a JSON object, and those with a key twice.
     pub fn problem(&self) -> Option<String> {
         match self {
             Document::Text { problem, .. } => Some(problem.clone()),
-            Document::Json(json @ Json::Object(_)) => keys_equal_after_normalization(json)
-                .map(|key| format!("the key `{key}` stands twice after Unicode normalization")),
+            Document::Json(Json::Object(_)) => None,
             Document::Json(_) => Some("it is not a JSON object".to_owned()),
         }
     }
@@ -98,22 +100,6 @@ impl<'de> Deserialize<'de> for Document {
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct BorrowedOrOwned<'a>(#[serde(borrow)] Cow<'a, RawValue>);
-
-fn keys_equal_after_normalization(json: &Json) -> Option<&str> {
-    use unicode_normalization::{UnicodeNormalization, is_nfc};
-    match json {
-        Json::Array(items) => items.iter().find_map(keys_equal_after_normalization),
-        Json::Object(members) => members
-            .iter()
-            .find(|(key, _)| {
-                !is_nfc(key)
-                    && members.iter().any(|(other, _)| other != key && other.nfc().eq(key.nfc()))
-            })
-            .map(|(key, _)| key.as_str())
-            .or_else(|| members.iter().find_map(|(_, v)| keys_equal_after_normalization(v))),
-        _ => None,
-    }
-}
 
 /// Plain JSON equality: members by key, numbers by value.
 fn canonical(json: &Json) -> Json {
@@ -265,9 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_normalization_makes_equal_are_a_problem() {
-        let text = "{\"a\":{\"\u{e9}\":1,\"e\u{301}\":2}}";
-        assert!(Document::from_text(text).problem().unwrap().contains("normalization"));
+    fn literal_text_is_normalized_and_escaped_text_is_not() {
+        assert_eq!(
+            Document::from_text("{\"Id\":\"e\u{301}\"}"),
+            Document::from_text("{\"Id\":\"\u{e9}\"}")
+        );
+        let escaped = Document::from_text(r#"{"Id":"e\u0301"}"#);
+        let Document::Json(json) = &escaped else { panic!("no JSON") };
+        assert!(!json.is_nfc());
+        assert_eq!(json.ascii(), r#"{"Id":"e\u0301"}"#);
     }
 
     #[test]

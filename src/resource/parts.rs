@@ -6,7 +6,8 @@ use std::io;
 use aws_sdk_iam::types as sdk;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::ser::{Formatter, PrettyFormatter};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::JsonOnly;
 use crate::invisible::is_invisible;
@@ -99,9 +100,13 @@ pub fn non_default_path(path: &str) -> Option<&str> {
 }
 
 /// A document as an argument; an entity is rendered only when all its documents are JSON.
+///
+/// Terraform normalizes what `jsonencode` is given. A document that would not survive that is
+/// written as text with escapes, which is no pleasure to read and exact.
 pub fn json_encode(document: &Document) -> Option<Expression<'_>> {
     match document {
-        Document::Json(json) => Some(Expression::JsonEncode(json)),
+        Document::Json(json) if json.is_nfc() => Some(Expression::JsonEncode(json)),
+        Document::Json(json) => Some(Expression::from(json.ascii())),
         Document::Text { .. } => None,
     }
 }
@@ -147,8 +152,8 @@ pub fn arn_mismatch(arn: &str, path: &str, name: &str) -> Option<String> {
     (!is_own).then(|| format!("its ARN `{arn}` is not made of its path and name"))
 }
 
-/// Why the provider refuses an ARN as a permissions boundary.
-pub fn arn_problem(arn: &str) -> Option<String> {
+/// Why the provider refuses an ARN as a permissions boundary or an attachment.
+pub fn arn_problem(what: &str, arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let is_valid = match parts.as_slice() {
         ["arn", partition, _, _, account, resource] => {
@@ -159,7 +164,7 @@ pub fn arn_problem(arn: &str) -> Option<String> {
         }
         _ => false,
     };
-    (!is_valid).then(|| format!("the provider refuses the permissions boundary `{arn}`"))
+    (!is_valid).then(|| format!("the provider refuses the {what} `{arn}`"))
 }
 
 /// Why the provider refuses a document, with what the document is.
@@ -249,8 +254,11 @@ impl Formatter for Visible<'_> {
         if fragment.is_ascii() && !fragment.contains('\x7f') {
             return writer.write_all(fragment.as_bytes());
         }
+        // Read back, literal text counts as normalized: see `Document::from_text`.
+        let is_plain = is_nfc(fragment)
+            && fragment.chars().next().is_none_or(|first| canonical_combining_class(first) == 0);
         for c in fragment.chars() {
-            if is_invisible(c) {
+            if is_invisible(c) || !(is_plain || c.is_ascii()) {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(writer, "\\u{unit:04x}")?;
                 }
@@ -306,10 +314,10 @@ mod tests {
     #[test]
     fn boundaries_that_the_provider_takes() {
         for arn in ["arn:aws:iam::aws:policy/x", "arn:aws-cn:iam::111122223333:policy/a/x"] {
-            assert_eq!(arn_problem(arn), None);
+            assert_eq!(arn_problem("policy", arn), None);
         }
         for arn in ["", "arn:aws:iam::1:policy/x", "policy/x", "arn:aws:iam::111122223333:"] {
-            assert!(arn_problem(arn).is_some(), "{arn}");
+            assert!(arn_problem("policy", arn).is_some(), "{arn}");
         }
     }
 

@@ -177,9 +177,13 @@ impl Role {
             .or_else(|| document_problem("its trust policy", &self.assume_role_policy_document))
             .or_else(|| self.max_session_duration.and_then(duration_problem))
             .or_else(|| {
-                self.permissions_boundary
-                    .as_ref()
-                    .and_then(|boundary| arn_problem(&boundary.permissions_boundary_arn))
+                self.permissions_boundary.as_ref().and_then(|boundary| {
+                    arn_problem("permissions boundary", &boundary.permissions_boundary_arn)
+                })
+            })
+            .or_else(|| {
+                let mut attached = self.attached_managed_policies.iter();
+                attached.find_map(|policy| arn_problem("attached policy", &policy.policy_arn))
             })
             .or_else(|| tags_problem(&self.tags))
             .or_else(|| {

@@ -1,0 +1,113 @@
+//! A generated module under the real Terraform, with the double of the provider and the emulator.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::python::{Emulator, project, python};
+
+/// The CLI configuration with which `terraform init` finds the double of the provider.
+fn cli_configuration() -> &'static Path {
+    static CONFIGURATION: OnceLock<PathBuf> = OnceLock::new();
+    CONFIGURATION.get_or_init(|| {
+        let output = Command::new(python())
+            .arg(project().join("tests/provider/mirror.py"))
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("provider"))
+            .output()
+            .expect("run mirror.py");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        PathBuf::from(String::from_utf8(output.stdout).expect("UTF-8").trim())
+    })
+}
+
+/// A root module and the account it is about.
+pub struct Module<'a> {
+    folder: PathBuf,
+    emulator: &'a Emulator,
+}
+
+/// A plan, as `terraform show -json` tells it.
+pub struct Plan(Value);
+
+impl<'a> Module<'a> {
+    /// Initializes the module in `folder`.
+    pub fn new(folder: &Path, emulator: &'a Emulator) -> Module<'a> {
+        let module = Module { folder: folder.to_owned(), emulator };
+        module.run(&["init", "-input=false"]);
+        module
+    }
+
+    /// Runs a command that must succeed; the answer is its stdout.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "`terraform {}` failed:\n{stdout}\n{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        stdout
+    }
+
+    /// Runs a command, whatever it answers.
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        Command::new("terraform")
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("TF_CLI_CONFIG_FILE", cli_configuration())
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .envs(self.emulator.environment())
+            .arg("-no-color")
+            .output()
+            .expect("these tests need the program `terraform` 1.7 or newer on the PATH")
+    }
+
+    pub fn plan(&self) -> Plan {
+        self.run(&["plan", "-input=false", "-out=plan", "-parallelism=20"]);
+        Plan(serde_json::from_str(&self.run(&["show", "-json", "plan"])).expect("JSON"))
+    }
+
+    /// Applies the plan that was made last.
+    pub fn apply(&self) {
+        self.run(&["apply", "-input=false", "-parallelism=20", "plan"]);
+    }
+}
+
+impl Plan {
+    fn changes(&self) -> impl Iterator<Item = &Value> {
+        self.0["resource_changes"].as_array().into_iter().flatten()
+    }
+
+    /// Address and actions of every resource that is not left as it is.
+    pub fn actions(&self) -> Vec<String> {
+        let changed = self.changes().filter(|change| change["change"]["actions"][0] != "no-op");
+        changed
+            .map(|change| {
+                let actions = change["change"]["actions"].as_array().expect("actions");
+                let actions: Vec<_> = actions.iter().filter_map(Value::as_str).collect();
+                format!("{} {}", change["address"].as_str().expect("text"), actions.join("+"))
+            })
+            .collect()
+    }
+
+    /// The addresses that are imported.
+    pub fn imports(&self) -> Vec<String> {
+        let imported = self.changes().filter(|change| !change["change"]["importing"].is_null());
+        imported.map(|change| change["address"].as_str().expect("text").to_owned()).collect()
+    }
+
+    /// How many resources the plan is about.
+    pub fn resources(&self) -> usize {
+        self.changes().count()
+    }
+
+    /// Before and after of one resource.
+    pub fn change(&self, address: &str) -> &Value {
+        let change = self.changes().find(|change| change["address"] == address);
+        &change.unwrap_or_else(|| panic!("the plan has no {address}"))["change"]
+    }
+}
