@@ -63,6 +63,7 @@ fn run_export(dump: &Path, to: &Path) {
         account: None,
         connection: Connection { profile: None, region: None, concurrency: 1, aws_managed: false },
         organizations_attachments: false,
+        imports: true,
         managed_elsewhere: false,
         overwrite: false,
         dry_run: false,

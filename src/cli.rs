@@ -101,6 +101,14 @@ struct ExportArguments {
     #[arg(long)]
     organizations_attachments: bool,
 
+    /// Write Terraform without import blocks, to make everything anew in an empty account
+    ///
+    /// `aws-iam-gitops export --from ./iam --no-import --to ./restore` does it from the raw JSON
+    /// in Git. Also for a module whose imports are applied: Terraform gets slow with thousands of
+    /// import blocks.
+    #[arg(long)]
+    no_import: bool,
+
     /// Write over Terraform that a person edited; what AWS does not have yet is lost
     #[arg(long)]
     overwrite: bool,
@@ -197,6 +205,7 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
             aws_managed: arguments.aws_managed,
         },
         organizations_attachments: arguments.organizations_attachments,
+        imports: !arguments.no_import,
         managed_elsewhere: arguments.managed_elsewhere,
         overwrite: arguments.overwrite,
         dry_run: arguments.dry_run,

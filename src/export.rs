@@ -295,7 +295,7 @@ impl<'a> Plan<'a> {
         let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
         let json_only = self.json_only(entity.as_ref());
         let wanted = match &json_only {
-            None if desired.is_some() => Some(render(entity.as_ref(), &self.context)),
+            None if desired.is_some() => Some(self.render(entity.as_ref())),
             _ => None,
         };
         let actual_is_base = has_base
@@ -318,7 +318,7 @@ impl<'a> Plan<'a> {
                     || managed_elsewhere(base.tags()).is_some()
             }
             (Some(desired), Some(base)) => {
-                is_tombstone || render(base.as_ref(), &self.base_context) == *desired
+                is_tombstone || self.is_rendering_of(base.as_ref(), desired)
             }
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
@@ -372,7 +372,7 @@ impl<'a> Plan<'a> {
         let terraform_path = base.terraform_path();
         let desired = self.desired(&terraform_path)?;
         let is_ours = desired.as_ref().is_none_or(|desired| {
-            is_tombstone(desired) || render(base.as_ref(), &self.base_context) == *desired
+            is_tombstone(desired) || self.is_rendering_of(base.as_ref(), desired)
         });
         self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
         if !is_gone {
@@ -397,6 +397,18 @@ impl<'a> Plan<'a> {
         }
         let content = self.directory.read(path)?;
         Ok(content.map(|content| String::from_utf8_lossy(&content).into_owned()))
+    }
+
+    /// The Terraform of an entity, as it is to be.
+    fn render(&self, entity: &dyn Entity) -> String {
+        let body = entity.terraform(&self.context);
+        format::file(&if self.settings.imports { body } else { body.without_imports() })
+    }
+
+    /// Whether a file is what an earlier export wrote, with import blocks or without.
+    fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
+        let body = base.terraform(&self.base_context);
+        format::file(&body) == text || format::file(&body.without_imports()) == text
     }
 
     /// Why an entity is raw JSON only, here and with these settings.
@@ -491,7 +503,7 @@ impl<'a> Plan<'a> {
             let entity = step.entity.as_ref();
             match step.terraform {
                 Action::Write => {
-                    let text = render(entity, &self.context);
+                    let text = self.render(entity);
                     directory.write(&entity.terraform_path(), text.as_bytes())?;
                 }
                 Action::Forget => {
@@ -532,10 +544,6 @@ fn settle(entity: &mut dyn Entity, base: &mut dyn Entity) {
             document.clone_from(base);
         }
     }
-}
-
-fn render(entity: &dyn Entity, context: &Context) -> String {
-    format::file(&entity.terraform(context))
 }
 
 fn is_tombstone(text: &str) -> bool {

@@ -14,6 +14,8 @@ pub struct ExportSettings {
     pub account: Option<String>,
     pub connection: Connection,
     pub organizations_attachments: bool,
+    /// Whether resources come with import blocks.
+    pub imports: bool,
     pub managed_elsewhere: bool,
     pub overwrite: bool,
     pub dry_run: bool,

@@ -21,6 +21,7 @@ fn export_account(from: &Path, to: &Path) -> String {
         account: None,
         connection: Connection { profile: None, region: None, concurrency: 1, aws_managed: true },
         organizations_attachments: true,
+        imports: true,
         managed_elsewhere: false,
         overwrite: false,
         dry_run: false,

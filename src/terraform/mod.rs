@@ -116,6 +116,12 @@ impl<'a> Body<'a> {
         self.blocks.push(resource);
     }
 
+    /// Takes the import blocks out, for an account in which the resources are to be made.
+    pub fn without_imports(mut self) -> Self {
+        self.blocks.retain(|block| block.keyword != "import");
+        self
+    }
+
     /// The resources declared here, each with its import ID if it has an import block.
     pub fn declarations(&self) -> impl Iterator<Item = (Address, Option<&str>)> {
         let import_id = |address: &str| {
