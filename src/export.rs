@@ -2,7 +2,9 @@
 //!
 //! Terraform files are written before raw JSON. The JSON is the base that the next run compares
 //! with, so an export that is interrupted leaves a folder in which AWS still differs from the base
-//! and the next run goes on, rather than one in which a stale `.tf` looks like a person's edit.
+//! and the next run goes on, rather than one in which a stale `.tf` looks like a person's edit. For
+//! the same reason what refers is written before what it refers to: a role that has its new
+//! reference is as AWS has it, one with its old reference is as the policy's old file has it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -490,16 +492,31 @@ impl<'a> Plan<'a> {
         files
     }
 
-    /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
     fn write(&self, module_files: &[(String, String)]) -> anyhow::Result<()> {
         let directory = self.directory;
         for (path, content) in module_files {
             directory.write(path, content.as_bytes())?;
         }
-        for step in self.steps.iter().filter(|step| step.terraform == Action::Remove) {
+        for kind in KINDS.iter().rev() {
+            self.write_terraform(kind)?;
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Remove) {
+            directory.remove(&step.entity.json_path())?;
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Write) {
+            directory.write(&step.entity.json_path(), &step.entity.json())?;
+        }
+        Ok(())
+    }
+
+    /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
+    fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
+        let directory = self.directory;
+        let steps = || self.steps.iter().filter(|step| std::ptr::eq(step.entity.kind(), kind));
+        for step in steps().filter(|step| step.terraform == Action::Remove) {
             directory.remove(&step.entity.terraform_path())?;
         }
-        for step in &self.steps {
+        for step in steps() {
             let entity = step.entity.as_ref();
             match step.terraform {
                 Action::Write => {
@@ -513,12 +530,6 @@ impl<'a> Plan<'a> {
                 }
                 Action::Keep | Action::Remove => {}
             }
-        }
-        for step in self.steps.iter().filter(|step| step.json == Action::Remove) {
-            directory.remove(&step.entity.json_path())?;
-        }
-        for step in self.steps.iter().filter(|step| step.json == Action::Write) {
-            directory.write(&step.entity.json_path(), &step.entity.json())?;
         }
         Ok(())
     }
