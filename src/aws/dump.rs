@@ -70,6 +70,8 @@ pub enum DumpError {
     Empty(String),
     #[error("the files hold entities of accounts {0} in equal number")]
     Undecided(String),
+    #[error("the files hold nothing of account `{wanted}`, only of {found}")]
+    OtherAccount { wanted: String, found: String },
 }
 
 impl DumpError {
@@ -79,6 +81,9 @@ impl DumpError {
             DumpError::Unknown { .. } | DumpError::Empty(_) => Some(
                 "`aws iam get-account-authorization-details > authorization-details.json` is the file to start with; \
                  `aws-iam-gitops export --help` lists the others",
+            ),
+            DumpError::Invalid { .. } => Some(
+                "the AWS CLI prints JSON with `--output json`; what it printed may also be cut short",
             ),
             DumpError::NoPolicyId { .. } => {
                 Some("call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`")
@@ -97,8 +102,8 @@ impl Dump {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is no JSON, or is nothing the AWS CLI prints; a folder without
-    /// any JSON file.
+    /// A file that cannot be read, is no JSON, or is nothing the AWS CLI prints; tags or targets of
+    /// nobody knows which policy; files without a single entity.
     ///
     /// `account` says whose entities to take; without it, it is the account that most of them are
     /// of.
@@ -120,7 +125,16 @@ impl Dump {
             dump.files.push(File { path, text });
             dump.sort_file(dump.files.len() - 1)?;
         }
-        if dump.files.is_empty() {
+        let unnamed = ["Targets", "Tags"]
+            .iter()
+            .flat_map(|shelf| dump.items(shelf))
+            .find(|item| Dump::policy_id_in_name(item).is_none());
+        if let Some(item) = unnamed {
+            return Err(DumpError::NoPolicyId { path: item.path.to_owned() });
+        }
+        let entities =
+            ["RoleDetail", "ManagedPolicyDetail", "AwsManagedPolicyDetail", "OrganizationsPolicy"];
+        if entities.iter().all(|shelf| dump.items(shelf).next().is_none()) {
             let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
             return Err(DumpError::Empty(names.join(", ")));
         }
@@ -167,7 +181,15 @@ impl Dump {
         for account in accounts("RoleDetail").chain(accounts("ManagedPolicyDetail")) {
             *counts.entry(account).or_default() += 1;
         }
+        let names = |counts: &BTreeMap<Account, usize>| {
+            let ids: Vec<_> = counts.keys().map(|account| format!("`{}`", account.id)).collect();
+            ids.join(" and ")
+        };
         if let Some(id) = wanted {
+            if !counts.is_empty() && !counts.keys().any(|account| account.id == id) {
+                let found = names(&counts);
+                return Err(DumpError::OtherAccount { wanted: id.to_owned(), found });
+            }
             let found = counts.into_keys().find(|account| account.id == id);
             let partition = found.map_or_else(|| "aws".to_owned(), |account| account.partition);
             return Ok(Some(Account { id: id.to_owned(), partition }));
@@ -175,8 +197,7 @@ impl Dump {
         let most = counts.values().copied().max().unwrap_or(0);
         counts.retain(|_, count| *count == most);
         if counts.len() > 1 {
-            let ids: Vec<_> = counts.keys().map(|account| format!("`{}`", account.id)).collect();
-            return Err(DumpError::Undecided(ids.join(" and ")));
+            return Err(DumpError::Undecided(names(&counts)));
         }
         // Organizations policies alone: it is their management account that writes them.
         Ok(counts.into_keys().next().or_else(|| accounts("OrganizationsPolicy").next()))

@@ -266,10 +266,8 @@ fn by_policy_id<T: serde::de::DeserializeOwned>(
 ) -> HashMap<String, Vec<T>> {
     let mut found: HashMap<String, Vec<T>> = HashMap::new();
     for (item, values) in dump.parse::<Vec<T>>(shelf, what, errors) {
-        match Dump::policy_id_in_name(&item) {
-            Some(id) => found.entry(id).or_default().extend(values),
-            None => errors.push(DumpError::NoPolicyId { path: item.path.to_owned() }),
-        }
+        let id = Dump::policy_id_in_name(&item).expect("files without an ID are refused");
+        found.entry(id).or_default().extend(values);
     }
     found
 }
