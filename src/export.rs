@@ -19,8 +19,8 @@ use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
 use crate::settings::ExportSettings;
 use crate::summary::{Failure, KindSummary, Skipped, Summary};
-use crate::terraform::read::{Declarations, declarations};
-use crate::terraform::{Block, Body, Expression, format};
+use crate::terraform::read::{Declarations, declarations, json_declarations, means_the_same};
+use crate::terraform::{Address, Block, Body, Expression, format};
 
 /// The file of a module that the whole module shares, written when it is not there.
 const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
@@ -126,6 +126,39 @@ fn parse_base(
     Ok((entity, content))
 }
 
+/// Whether Terraform takes a file of the module for configuration. Override files are, too, but they
+/// declare nothing of their own.
+fn is_configuration(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".tf").or_else(|| name.strip_suffix(".tf.json")) else {
+        return false;
+    };
+    !name.starts_with('.') && stem != "override" && !stem.ends_with("_override")
+}
+
+/// The Terraform files of entities that are gone from AWS. They are about to go as well, so what
+/// they declare (an instance profile, say) may already belong to another entity.
+fn files_of_the_gone(
+    directory: &Directory,
+    kind: &Kind,
+    reading: &Reading,
+) -> anyhow::Result<Vec<String>> {
+    let known: HashSet<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
+    let mut found = Vec::new();
+    for folder in kind.folders.iter().filter(|folder| reading.complete.contains(*folder)) {
+        for name in directory.files(folder)? {
+            let path = format!("{folder}/{name}");
+            if name.ends_with(".json")
+                && !known.contains(&path)
+                && let (Some(base), _) = parse_base(directory, kind, &path)?
+                && !reading.unreadable.iter().any(|unreadable| unreadable.name == base.name())
+            {
+                found.push(base.terraform_path());
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What is going to be done, entity by entity.
 struct Plan<'a> {
     directory: &'a Directory,
@@ -136,7 +169,7 @@ struct Plan<'a> {
     terraform_files: BTreeSet<String>,
     /// What the `.tf` files declare that are none of ours.
     foreign: BTreeMap<String, Declarations>,
-    /// Whether the module holds no entity at all yet, so that a missing file is no edit.
+    /// Whether there is no Terraform at all yet, so that a missing file is no edit.
     is_fresh: bool,
     steps: Vec<Step>,
     summary: Summary,
@@ -166,7 +199,7 @@ impl<'a> Plan<'a> {
         let terraform_files: BTreeSet<String> = directory
             .files("terraform")?
             .into_iter()
-            .filter(|name| name.ends_with(".tf") && !name.starts_with('.'))
+            .filter(|name| is_configuration(name))
             .map(|name| format!("terraform/{name}"))
             .collect();
         let context = Context {
@@ -174,34 +207,38 @@ impl<'a> Plan<'a> {
             managed_elsewhere: settings.managed_elsewhere,
             ..Context::default()
         };
-        let own: HashSet<String> = readings
+        let mut own: BTreeSet<String> = readings
             .iter()
             .flat_map(|reading| &reading.entities)
             .map(|entity| entity.terraform_path())
             .collect();
+        for (kind, reading) in KINDS.iter().zip(readings) {
+            own.extend(files_of_the_gone(directory, kind, reading)?);
+        }
         let mut summary = Summary::default();
         let mut foreign = BTreeMap::new();
-        for path in terraform_files.difference(&own.iter().cloned().collect()) {
+        for path in terraform_files.difference(&own) {
             let content = directory.read(path)?.unwrap_or_default();
-            match declarations(&String::from_utf8_lossy(&content)) {
+            let text = String::from_utf8_lossy(&content);
+            let found = match path.ends_with(".json") {
+                true => json_declarations(&text).map_err(|error| (error.line(), error.column())),
+                false => declarations(&text)
+                    .map_err(|error| (error.location().line(), error.location().column())),
+            };
+            match found {
                 Ok(found) => {
                     foreign.insert(path.clone(), found);
                 }
-                Err(error) => {
-                    let (line, column) = (error.location().line(), error.location().column());
+                Err((line, column)) => {
+                    let syntax = if path.ends_with(".json") { "JSON" } else { "HCL" };
                     summary.notes.push(format!(
-                        "`{path}` line {line} column {column}: this is not HCL, so what it declares is not known"
+                        "`{}` line {line} column {column}: this is not {syntax}, so what it declares is not known",
+                        visible(path)
                     ));
                 }
             }
         }
-        let is_fresh = !terraform_files.iter().any(|path| {
-            KINDS.iter().any(|kind| {
-                path.strip_prefix("terraform/")
-                    .and_then(|name| name.strip_prefix(kind.terraform_prefix))
-                    .is_some_and(|rest| rest.starts_with('.'))
-            })
-        });
+        let is_fresh = terraform_files.is_empty();
         Ok(Plan {
             directory,
             settings,
@@ -286,6 +323,8 @@ impl<'a> Plan<'a> {
                 format!("`{json_path}` is not the raw JSON of a {}", entity.kind().name),
                 Some("restore the file from Git, or remove it to have it written again".to_owned()),
             );
+            let desired = self.desired(&entity.terraform_path())?;
+            self.refer(entity.as_ref(), Action::Keep, desired.as_deref(), None);
             return Ok(());
         }
         let base = base.map(|mut base| {
@@ -297,8 +336,8 @@ impl<'a> Plan<'a> {
         let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
         let json_only = self.json_only(entity.as_ref());
         let wanted = match &json_only {
-            None if desired.is_some() => Some(self.render(entity.as_ref())),
-            _ => None,
+            None => desired.as_deref().map(|old| self.render(entity.as_ref(), old)),
+            Some(_) => None,
         };
         let actual_is_base = has_base
             && match entity.json() {
@@ -309,7 +348,9 @@ impl<'a> Plan<'a> {
             (None, None) => false,
             (None, Some(_)) => true,
             (Some(_), Some(_)) => is_tombstone,
-            (Some(desired), None) => wanted.as_ref() == Some(desired),
+            (Some(desired), None) => {
+                wanted.as_ref().is_some_and(|wanted| means_the_same(wanted, desired))
+            }
         };
         let desired_is_base = match (&desired, &base) {
             (None, None) => true,
@@ -392,24 +433,28 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// The Terraform file of an entity, if it is there.
+    /// The Terraform file of an entity, if it is there, with the line ends this program writes:
+    /// Git may check files out with others.
     fn desired(&self, path: &str) -> anyhow::Result<Option<String>> {
         if !self.terraform_files.contains(path) {
             return Ok(None);
         }
         let content = self.directory.read(path)?;
-        Ok(content.map(|content| String::from_utf8_lossy(&content).into_owned()))
+        Ok(content.map(|content| {
+            let text = String::from_utf8_lossy(&content);
+            if text.contains('\r') { text.replace("\r\n", "\n") } else { text.into_owned() }
+        }))
     }
 
-    /// The Terraform of an entity, as it is to be.
-    fn render(&self, entity: &dyn Entity) -> String {
-        let body = entity.terraform(&self.context);
+    /// The Terraform of an entity, as it is to be in place of `old`.
+    fn render(&self, entity: &dyn Entity, old: &str) -> String {
+        let body = body(entity, &self.context, old);
         format::file(&if self.settings.imports { body } else { body.without_imports() })
     }
 
     /// Whether a file is what an earlier export wrote, with import blocks or without.
     fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
-        let body = base.terraform(&self.base_context);
+        let body = body(base, &self.base_context, text);
         format::file(&body) == text || format::file(&body.without_imports()) == text
     }
 
@@ -465,12 +510,31 @@ impl<'a> Plan<'a> {
                 })
         };
         let is_declared = desired.is_some_and(declares);
-        if is_declared {
+        let is_elsewhere = self.is_declared_in_another_file(entity);
+        if is_declared || is_elsewhere {
             self.base_context.references.insert(entity.arn().to_owned(), reference.clone());
         }
-        if terraform == Action::Write || (terraform == Action::Keep && is_declared) {
+        let stays = terraform == Action::Keep && is_declared;
+        if terraform == Action::Write || stays || is_elsewhere {
             self.context.references.insert(entity.arn().to_owned(), reference);
         }
+    }
+
+    /// Whether a file that is none of ours declares this very entity under the address we give it,
+    /// such as a file of ours that a person renamed.
+    fn is_declared_in_another_file(&self, entity: &dyn Entity) -> bool {
+        if self.foreign.is_empty() || entity.json_only().is_some() {
+            return false;
+        }
+        let body = entity.terraform(&self.context);
+        let Some((own, own_id)) = body.declarations().next() else { return false };
+        self.foreign.values().any(|found| {
+            let is_imported =
+                || found.imports.iter().any(|(to, id)| *to == own && id.as_deref() == own_id);
+            found.resources.iter().any(|(address, name)| {
+                *address == own && (name.as_deref() == Some(entity.name()) || is_imported())
+            })
+        })
     }
 
     /// The files that the whole module shares and that are not there yet.
@@ -509,6 +573,23 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// `removed` blocks for everything a file declares, unless another file declares it by now or
+    /// says where it has moved. To delete the file alone would make Terraform destroy what it holds
+    /// in its state.
+    fn forget(&self, text: &str) -> Option<String> {
+        let found = declarations(text).unwrap_or_default();
+        let is_elsewhere = |address: &Address| {
+            self.foreign.values().any(|other| {
+                other.resources.iter().any(|(declared, _)| declared == address)
+                    || other.moved.contains(address)
+            })
+        };
+        let addresses = found.resources.iter().map(|(address, _)| address);
+        let blocks: Vec<_> =
+            addresses.filter(|address| !is_elsewhere(address)).map(removed).collect();
+        (!blocks.is_empty()).then(|| format::file(&Body { blocks }))
+    }
+
     /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
     fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
         let directory = self.directory;
@@ -520,13 +601,17 @@ impl<'a> Plan<'a> {
             let entity = step.entity.as_ref();
             match step.terraform {
                 Action::Write => {
-                    let text = self.render(entity);
-                    directory.write(&entity.terraform_path(), text.as_bytes())?;
+                    let path = entity.terraform_path();
+                    let old = self.desired(&path)?.unwrap_or_default();
+                    directory.write(&path, self.render(entity, &old).as_bytes())?;
                 }
                 Action::Forget => {
                     let path = entity.terraform_path();
-                    let text = self.desired(&path)?.unwrap_or_default();
-                    directory.write(&path, forget(&text).as_bytes())?;
+                    let old = self.desired(&path)?.unwrap_or_default();
+                    match self.forget(&old) {
+                        Some(text) => directory.write(&path, text.as_bytes())?,
+                        None => directory.remove(&path)?,
+                    }
                 }
                 Action::Keep | Action::Remove => {}
             }
@@ -557,23 +642,33 @@ fn settle(entity: &mut dyn Entity, base: &mut dyn Entity) {
     }
 }
 
+/// The Terraform of an entity, in place of `old`. What AWS has and is left out of it Terraform
+/// forgets, if it was in the old file: blocks that are only left out would be destroyed.
+fn body<'a>(entity: &'a dyn Entity, context: &Context, old: &str) -> Body<'a> {
+    let mut body = entity.terraform(context);
+    let left_out = entity.left_out(context);
+    if !left_out.is_empty() && !old.is_empty() {
+        let old = declarations(old).unwrap_or_default();
+        let is_known = |address: &&Address| {
+            old.removed.contains(address)
+                || old.resources.iter().any(|(found, _)| found == *address)
+        };
+        body.blocks.extend(left_out.iter().filter(is_known).map(removed));
+    }
+    body
+}
+
 fn is_tombstone(text: &str) -> bool {
     text.starts_with("removed") && declarations(text).is_ok_and(|found| found.only_removed)
 }
 
-/// `removed` blocks for everything a file declares. To delete the file alone would make Terraform
-/// destroy what it holds in its state.
-fn forget(text: &str) -> String {
-    let found = declarations(text).unwrap_or_default();
-    let blocks = found.resources.iter().map(|(address, _)| {
-        Block::new("removed", Vec::new())
-            .attribute("from", Expression::Reference(address.to_string()))
-            .block(
-                Block::new("lifecycle", Vec::new())
-                    .attribute("destroy", Expression::Reference("false".to_owned())),
-            )
-    });
-    format::file(&Body { blocks: blocks.collect() })
+/// The block by which Terraform forgets a resource without destroying it.
+fn removed<'a>(address: &Address) -> Block<'a> {
+    let lifecycle = Block::new("lifecycle", Vec::new())
+        .attribute("destroy", Expression::Reference("false".to_owned()));
+    Block::new("removed", Vec::new())
+        .attribute("from", Expression::Reference(address.to_string()))
+        .block(lifecycle)
 }
 
 /// `provider.tf`: the region of the partition's IAM, and no other account than this one.

@@ -72,6 +72,11 @@ pub trait Entity: Send + Sync {
     fn tags(&self) -> &[parts::Tag];
     /// The resources and import blocks; only asked for when [`Entity::json_only`] has nothing.
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a>;
+    /// Resources that AWS has, that [`Entity::terraform`] leaves out, and that it may have held
+    /// before.
+    fn left_out(&self, _: &Context) -> Vec<Address> {
+        Vec::new()
+    }
     /// What other resources may say instead of this entity's ARN.
     fn reference(&self) -> Option<Expression<'static>> {
         None

@@ -229,6 +229,14 @@ impl Role {
     }
 }
 
+impl InstanceProfile {
+    /// Something else manages it.
+    fn is_left_out(&self, context: &Context) -> bool {
+        let tags = self.tags.as_deref().unwrap_or_default();
+        managed_elsewhere(tags).is_some() && !context.managed_elsewhere
+    }
+}
+
 impl Entity for Role {
     fn kind(&self) -> &'static Kind {
         &KIND
@@ -297,9 +305,7 @@ impl Entity for Role {
             body.import(&at, format!("{name}/{arn}"), block);
         }
         for profile in &self.instance_profile_list {
-            if managed_elsewhere(profile.tags.as_deref().unwrap_or_default()).is_some()
-                && !context.managed_elsewhere
-            {
+            if profile.is_left_out(context) {
                 continue;
             }
             let profile_name = profile.instance_profile_name.as_str();
@@ -314,6 +320,14 @@ impl Entity for Role {
             body.import(&at, profile_name.to_owned(), block);
         }
         body
+    }
+
+    fn left_out(&self, context: &Context) -> Vec<Address> {
+        let profiles = self.instance_profile_list.iter();
+        profiles
+            .filter(|profile| profile.is_left_out(context))
+            .map(|profile| address("aws_iam_instance_profile", &profile.instance_profile_name))
+            .collect()
     }
 }
 

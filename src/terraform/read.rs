@@ -1,12 +1,14 @@
-//! What a `.tf` file declares: the resources and import blocks that stand in it.
+//! What a `.tf` or `.tf.json` file declares, and whether two `.tf` files say the same.
 //!
 //! Read so that an entity somebody already declares is not declared twice. Values other than
-//! import IDs are not evaluated here.
+//! names and import IDs are not looked at here.
 
 use std::borrow::Cow;
 
 use hcl_edit::expr::{Expression, TraversalOperator};
 use hcl_edit::structure::Body;
+
+use serde_json::Value;
 
 use super::Address;
 
@@ -17,6 +19,10 @@ pub struct Declarations {
     pub resources: Vec<(Address, Option<String>)>,
     /// Import blocks: target and, when it is a literal, ID.
     pub imports: Vec<(Address, Option<String>)>,
+    /// Where `moved` blocks say that a resource was before.
+    pub moved: Vec<Address>,
+    /// The targets of `removed` blocks.
+    pub removed: Vec<Address>,
     /// Whether the file holds `removed` blocks and nothing else.
     pub only_removed: bool,
     /// Whether a `terraform` block says which providers are required.
@@ -55,12 +61,83 @@ pub fn declarations(text: &str) -> Result<Declarations, hcl_edit::parser::Error>
                 found.has_required_providers |= block.body.has_blocks("required_providers");
             }
             ("provider", ["aws"]) => found.has_aws_provider |= value("alias").is_none(),
-            ("removed", []) => removed += 1,
+            ("moved", []) => found.moved.extend(value("from").and_then(address)),
+            ("removed", []) => {
+                removed += 1;
+                found.removed.extend(value("from").and_then(address));
+            }
             _ => {}
         }
     }
     found.only_removed = removed > 0 && removed == body.len();
     Ok(found)
+}
+
+/// Reads the declarations of a file in Terraform's JSON syntax.
+///
+/// # Errors
+///
+/// A file that is not JSON, or no object.
+pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
+    let file: serde_json::Map<String, Value> = serde_json::from_str(text)?;
+    let literal = |block: &Value, name: &str| {
+        block
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.contains("${"))
+            .map(str::to_owned)
+    };
+    let mut found = Declarations::default();
+    for (resource_type, resources) in blocks(file.get("resource")).flat_map(members) {
+        for (label, body) in blocks(Some(resources)).flat_map(members) {
+            let address =
+                Address { resource_type: Cow::Owned(resource_type.clone()), label: label.clone() };
+            let name = blocks(Some(body)).find_map(|body| literal(body, "name"));
+            found.resources.push((address, name));
+        }
+    }
+    for block in blocks(file.get("import")) {
+        let to = literal(block, "to");
+        if let Some((resource_type, label)) = to.as_deref().and_then(|to| to.split_once('.')) {
+            let address = Address {
+                resource_type: Cow::Owned(resource_type.to_owned()),
+                label: label.to_owned(),
+            };
+            found.imports.push((address, literal(block, "id")));
+        }
+    }
+    found.has_required_providers =
+        blocks(file.get("terraform")).any(|block| block.get("required_providers").is_some());
+    found.has_aws_provider = blocks(file.get("provider"))
+        .filter_map(|providers| providers.get("aws"))
+        .flat_map(|provider| blocks(Some(provider)))
+        .any(|provider| provider.get("alias").is_none());
+    Ok(found)
+}
+
+/// In JSON syntax one block may stand without a list around it.
+fn blocks(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let list = value.and_then(Value::as_array).map(Vec::as_slice);
+    list.unwrap_or(value.map(std::slice::from_ref).unwrap_or_default()).iter()
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// Whether two files differ in comments, white space and the spelling of strings at most.
+pub fn means_the_same(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    match (parsed(one), parsed(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
+fn parsed(text: &str) -> Option<hcl::Body> {
+    hcl::parse(text).ok()
 }
 
 fn address(expression: &Expression) -> Option<Address> {
@@ -107,6 +184,34 @@ mod tests {
             "removed {\n  from = aws_iam_role.a\n  lifecycle {\n    destroy = false\n  }\n}\n";
         assert!(declarations(text).unwrap().only_removed);
         assert!(!declarations("").unwrap().only_removed);
+    }
+
+    #[test]
+    fn json_syntax_says_the_same() {
+        let found = json_declarations(
+            r#"{"//": "c", "resource": [{"aws_iam_role": {"a": {"name": "deploy"}, "b": [{"name": "${var.x}"}]}}],
+                "import": {"to": "aws_iam_role.a", "id": "deploy"},
+                "terraform": {"required_providers": {}}, "provider": {"aws": [{"alias": "x"}]}}"#,
+        )
+        .unwrap();
+        let address = |label: &str| Address::new("aws_iam_role", label.to_owned());
+        let name = || Some("deploy".to_owned());
+        assert_eq!(found.resources, [(address("a"), name()), (address("b"), None)]);
+        assert_eq!(found.imports, [(address("a"), name())]);
+        assert!(found.has_required_providers && !found.has_aws_provider);
+        assert!(json_declarations("[]").is_err());
+    }
+
+    #[test]
+    fn comments_and_white_space_mean_nothing() {
+        let one = "# a\nresource \"x\" \"y\" {\n  a = jsonencode({\n    B = \"\\u00e9$${c}\" # b\n    C = [1, 2]\n  })\n}\n";
+        let other =
+            "resource x \"y\" {\n\n  a   = jsonencode({ B : \"é$${c}\", C = [1, 2,] }) // c\n}\n";
+        assert!(means_the_same(one, other));
+        for (from, to) in [("1", "3"), ("$${c}", "${c}"), ("C =", "D ="), ("a =", "b =")] {
+            assert!(!means_the_same(one, &one.replace(from, to)), "{from}");
+        }
+        assert!(!means_the_same(one, "}"));
     }
 
     #[test]
