@@ -29,13 +29,23 @@ struct Arguments {
     command: Command,
 
     /// Log more to stderr: -v each API call, -vv what the AWS SDK does
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        action = clap::ArgAction::Count,
+        conflicts_with = "quiet"
+    )]
     verbose: u8,
 
     /// Log errors only, and show no progress
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     quiet: bool,
 }
+
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
 
 #[derive(Subcommand)]
 enum Command {
@@ -52,6 +62,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
+        #[arg(value_parser = ["export", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -98,6 +109,8 @@ struct ExportArguments {
     /// Write attachments of organizations policies as Terraform too
     ///
     /// Refreshing them takes Terraform a number of calls that grows with the square of the targets.
+    /// Whether a policy's file has them is decided when it is first written; --overwrite decides
+    /// again.
     #[arg(long)]
     organizations_attachments: bool,
 
@@ -269,10 +282,7 @@ fn print_manual(command: Option<&str>) -> anyhow::Result<ExitCode> {
     program.build();
     let page = match command {
         None => program,
-        Some(name) => match program.find_subcommand(name) {
-            Some(found) => found.clone(),
-            None => anyhow::bail!("there is no command `{}`", crate::invisible::visible(name)),
-        },
+        Some(name) => program.find_subcommand(name).context("there is no such command")?.clone(),
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(page).render(&mut text)?;

@@ -113,11 +113,10 @@ fn kind_of(folder: &str) -> &'static Kind {
 }
 
 /// The entity in a raw JSON file, and the file's bytes. No entity: the file is not ours.
-fn parse_base(
-    directory: &Directory,
-    kind: &Kind,
-    path: &str,
-) -> anyhow::Result<(Option<Box<dyn Entity>>, Vec<u8>)> {
+type Base = (Option<Box<dyn Entity>>, Vec<u8>);
+
+/// Reads a raw JSON file back.
+fn parse_base(directory: &Directory, kind: &Kind, path: &str) -> anyhow::Result<Base> {
     let Some(content) = directory.read(path)? else { return Ok((None, Vec::new())) };
     let entity = std::str::from_utf8(&content)
         .ok()
@@ -163,9 +162,11 @@ fn files_of_the_gone(
 struct Plan<'a> {
     directory: &'a Directory,
     settings: &'a ExportSettings,
-    /// What rendering may refer to once all is written, and what it could before.
+    /// What rendering may refer to once all is written, what it can as the files are now, and what
+    /// it could before a person took something out of them.
     context: Context,
     base_context: Context,
+    former_context: Context,
     terraform_files: BTreeSet<String>,
     /// What the `.tf` files declare that are none of ours.
     foreign: BTreeMap<String, Declarations>,
@@ -243,6 +244,7 @@ impl<'a> Plan<'a> {
             directory,
             settings,
             base_context: context.clone(),
+            former_context: context.clone(),
             context,
             terraform_files,
             foreign,
@@ -253,7 +255,8 @@ impl<'a> Plan<'a> {
     }
 
     fn add_kind(&mut self, kind: &'static Kind, reading: Reading) -> anyhow::Result<()> {
-        let mut summary = KindSummary { kind: kind.plural, ..KindSummary::default() };
+        let mut summary =
+            KindSummary { kind: kind.plural, one: kind.name, ..KindSummary::default() };
         summary.complete =
             reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
         summary.skipped = reading
@@ -401,6 +404,12 @@ impl<'a> Plan<'a> {
             summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
         }
         self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
+        if base.is_some()
+            && json_only.is_none()
+            && let Some(Expression::Reference(reference)) = entity.reference()
+        {
+            self.former_context.references.insert(entity.arn().to_owned(), reference);
+        }
         self.steps.push(Step { entity, terraform, json });
         Ok(())
     }
@@ -454,8 +463,10 @@ impl<'a> Plan<'a> {
 
     /// Whether a file is what an earlier export wrote, with import blocks or without.
     fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
-        let body = body(base, &self.base_context, text);
-        format::file(&body) == text || format::file(&body.without_imports()) == text
+        [&self.base_context, &self.former_context].into_iter().any(|context| {
+            let body = body(base, context, text);
+            format::file(&body) == text || format::file(&body.without_imports()) == text
+        })
     }
 
     /// Why an entity is raw JSON only, here and with these settings.
@@ -466,7 +477,7 @@ impl<'a> Plan<'a> {
     }
 
     fn declared_elsewhere(&self, entity: &dyn Entity) -> Option<JsonOnly> {
-        if self.foreign.is_empty() {
+        if !self.has_foreign_resources() {
             return None;
         }
         let body = entity.terraform(&self.context);
@@ -489,6 +500,11 @@ impl<'a> Plan<'a> {
         };
         let (path, _) = self.foreign.iter().find(|(_, found)| is_ours(found))?;
         Some(JsonOnly::DeclaredIn(path.clone()))
+    }
+
+    /// Spares a look at every entity where the other files are settings and nothing else.
+    fn has_foreign_resources(&self) -> bool {
+        self.foreign.values().any(|found| !found.resources.is_empty() || !found.imports.is_empty())
     }
 
     /// Notes what other entities may refer to, before and after this export.
@@ -523,7 +539,7 @@ impl<'a> Plan<'a> {
     /// Whether a file that is none of ours declares this very entity under the address we give it,
     /// such as a file of ours that a person renamed.
     fn is_declared_in_another_file(&self, entity: &dyn Entity) -> bool {
-        if self.foreign.is_empty() || entity.json_only().is_some() {
+        if !self.has_foreign_resources() || entity.json_only().is_some() {
             return false;
         }
         let body = entity.terraform(&self.context);

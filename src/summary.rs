@@ -34,6 +34,9 @@ pub struct Summary {
 #[derive(Debug, Default, Serialize)]
 pub struct KindSummary {
     pub kind: &'static str,
+    /// Singular of the kind, for people.
+    #[serde(skip)]
+    pub one: &'static str,
     /// Names of entities of which a file was written.
     pub written: Vec<String>,
     pub unchanged: usize,
@@ -121,14 +124,25 @@ impl Summary {
         for kind in &self.kinds {
             kind.print_skipped(out)?;
         }
+        let files = |of: fn(&KindSummary) -> &Vec<String>| self.kinds.iter().flat_map(of).collect();
+        print_files(
+            out,
+            "edited in Git and not yet in AWS, left alone",
+            files(|kind| &kind.pending),
+        )?;
+        print_files(
+            out,
+            "edited in Git and changed in AWS, left alone (`--overwrite` takes AWS's version)",
+            files(|kind| &kind.conflicting),
+        )?;
         for kind in &self.kinds {
-            print_files(out, "edited in Git and not yet in AWS, left alone", &kind.pending)?;
-            print_files(out, "edited in Git and changed in AWS, left alone", &kind.conflicting)?;
             if kind.unknown > 0 {
+                let (have, were) =
+                    if kind.unknown == 1 { ("has", "was") } else { ("have", "were") };
                 writeln!(
                     out,
-                    "\n{}: {} with files here were not read, left alone",
-                    kind.kind, kind.unknown
+                    "\n{} {have} files here and {were} not read, left alone",
+                    kind.counted(kind.unknown)
                 )?;
             }
         }
@@ -143,6 +157,11 @@ impl Summary {
 }
 
 impl KindSummary {
+    /// `1 role`, `2 roles`.
+    fn counted(&self, count: usize) -> String {
+        format!("{count} {}", if count == 1 { self.one } else { self.kind })
+    }
+
     fn print_skipped(&self, out: &mut String) -> fmt::Result {
         let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
         for skipped in &self.skipped {
@@ -161,9 +180,8 @@ impl KindSummary {
             };
             writeln!(
                 out,
-                "  {} {}, {written}: {}\n    {}{more}",
-                names.len(),
-                self.kind,
+                "  {}, {written}: {}\n    {}{more}",
+                self.counted(names.len()),
                 shortened(reason),
                 shown.join(", ")
             )?;
@@ -181,7 +199,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn print_files(out: &mut String, what: &str, files: &[String]) -> fmt::Result {
+fn print_files(out: &mut String, what: &str, files: Vec<&String>) -> fmt::Result {
     if files.is_empty() {
         return Ok(());
     }

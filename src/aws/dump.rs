@@ -64,7 +64,7 @@ pub enum DumpError {
     Unknown { path: PathBuf },
     #[error("the name of `{}` holds no policy ID such as `p-a1b2c3d4`, and its content does not name the policy", path.display())]
     NoPolicyId { path: PathBuf },
-    #[error("{what} `{}` stands in `{}` and, otherwise, in `{}`", visible(name), first.display(), second.display())]
+    #[error("{what} `{}` {}", visible(name), twice(first, second))]
     Contradiction { what: &'static str, name: String, first: PathBuf, second: PathBuf },
     #[error("there is nothing to export in {0}")]
     Empty(String),
@@ -371,6 +371,14 @@ fn managed_policy_shelf(policy: &RawValue) -> &'static str {
 
 fn policy_id_length(text: &str) -> usize {
     text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+}
+
+fn twice(first: &Path, second: &Path) -> String {
+    if first == second {
+        format!("stands twice in `{}`, with different content", first.display())
+    } else {
+        format!("is not the same in `{}` and in `{}`", first.display(), second.display())
+    }
 }
 
 fn without_position(message: &str) -> String {

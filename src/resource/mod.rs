@@ -137,7 +137,7 @@ impl fmt::Display for JsonOnly {
             JsonOnly::ServiceLinked => f.write_str("service-linked, `/aws-service-role/`"),
             JsonOnly::Reserved => f.write_str("only AWS changes roles under `/aws-reserved/`"),
             JsonOnly::ManagedElsewhere(tag) => {
-                write!(f, "something else manages it, says the tag `{tag}`")
+                write!(f, "something else manages it, as its tag `{tag}` says")
             }
             JsonOnly::Inexpressible(reason) => f.write_str(reason),
             JsonOnly::DeclaredIn(file) => write!(f, "`{file}` declares it already"),

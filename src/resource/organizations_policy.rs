@@ -1,6 +1,6 @@
 //! Organizations policies of every type: service control policies first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_organizations::types as sdk;
 use futures::StreamExt;
@@ -148,6 +148,14 @@ impl OrganizationsPolicy {
         }
     }
 
+    fn attachment(&self, target: &Target) -> Address {
+        let id = &self.policy_summary.id;
+        Address::new(
+            "aws_organizations_policy_attachment",
+            label::joint(id, "on", &target.target_id),
+        )
+    }
+
     fn problem(&self) -> Option<String> {
         let summary = &self.policy_summary;
         if folder(&summary.policy_type) == OTHER_FOLDER {
@@ -174,6 +182,7 @@ impl Entity for OrganizationsPolicy {
     }
 
     /// The ID: names may be changed, repeated, and hold any character.
+    #[expect(clippy::misnamed_getters, reason = "the ID is what AWS identifies it by")]
     fn name(&self) -> &str {
         &self.policy_summary.id
     }
@@ -226,10 +235,7 @@ impl Entity for OrganizationsPolicy {
         body.import(&at, summary.id.clone(), block);
         if context.organizations_attachments {
             for target in self.targets.iter().flatten() {
-                let attachment = Address::new(
-                    "aws_organizations_policy_attachment",
-                    label::joint(&summary.id, "on", &target.target_id),
-                );
+                let attachment = self.attachment(target);
                 let block = resource(&attachment)
                     .attribute("policy_id", at.attribute("id"))
                     .attribute("target_id", target.target_id.as_str());
@@ -237,6 +243,13 @@ impl Entity for OrganizationsPolicy {
             }
         }
         body
+    }
+
+    fn left_out(&self, context: &Context) -> Vec<Address> {
+        match context.organizations_attachments {
+            true => Vec::new(),
+            false => self.targets.iter().flatten().map(|target| self.attachment(target)).collect(),
+        }
     }
 
     fn reference(&self) -> Option<Expression<'static>> {
@@ -249,6 +262,7 @@ impl FromDump for OrganizationsPolicy {
     fn arn(&self) -> &str {
         &self.policy_summary.arn
     }
+    #[expect(clippy::misnamed_getters, reason = "the ID is what AWS identifies it by")]
     fn name(&self) -> &str {
         &self.policy_summary.id
     }
@@ -303,25 +317,26 @@ fn read_dump(dump: &Dump) -> Reading {
     let described: HashSet<&str> =
         policies.iter().map(|policy| policy.policy_summary.id.as_str()).collect();
     let mut listed_folders: BTreeSet<&'static str> = BTreeSet::new();
-    let mut undescribed: BTreeMap<&'static str, String> = BTreeMap::new();
+    let mut undescribed: BTreeSet<(&'static str, String)> = BTreeSet::new();
     for (_, summary) in listed {
         listed_folders.insert(folder(&summary.policy_type));
         let is_left_out = summary.aws_managed && !dump.aws_managed;
         if !is_left_out && !described.contains(summary.id.as_str()) {
-            undescribed.insert(folder(&summary.policy_type), summary.id);
+            undescribed.insert((folder(&summary.policy_type), summary.id));
         }
     }
-    for id in undescribed.values() {
-        let id = visible(id);
+    if let Some((_, id)) = undescribed.first() {
         reading.notes.push(format!(
-            "`{id}` is listed and its content is not in these files; add the output of \
-             `aws organizations describe-policy --policy-id {id}`"
+            "the content of {} organizations policies that are listed is not in these files; add the output of \
+             `aws organizations describe-policy --policy-id {}` for each",
+            undescribed.len(),
+            visible(id)
         ));
     }
     if dump.has_whole_listings() {
         listed_folders
             .into_iter()
-            .filter(|folder| !undescribed.contains_key(folder))
+            .filter(|folder| !undescribed.iter().any(|(other, _)| other == folder))
             .for_each(|folder| reading.set_complete(folder));
     }
     reading.entities =
