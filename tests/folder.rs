@@ -8,7 +8,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -145,6 +145,16 @@ impl Account {
         self.organizations.insert(id.to_owned(), policy);
     }
 
+    fn attach_to_target(&mut self, policy: &str, target: &str) {
+        let policy = self.organizations.get_mut(policy).expect("a policy of this ID");
+        policy["Targets"] = json!([{
+            "TargetId": target,
+            "Arn": format!("arn:aws:organizations::{ACCOUNT}:root/o-exampleorgid/{target}"),
+            "Name": "Root",
+            "Type": "ROOT"
+        }]);
+    }
+
     fn attach(&mut self, role: &str, policy: &str) {
         let attached = json!({ "PolicyName": policy, "PolicyArn": self.policy_arn(policy) });
         let list = self.role(role)["AttachedManagedPolicies"].as_array_mut();
@@ -220,9 +230,15 @@ impl Account {
                 format!("list-tags-for-resource.{id}.json"),
                 json!({ "Tags": policy["Tags"] }),
             );
+            if let Some(targets) = policy.get("Targets") {
+                files.insert(
+                    format!("list-targets-for-policy.{id}.json"),
+                    json!({ "Targets": targets }),
+                );
+            }
             files.insert(
                 format!("describe-policy.{id}.json"),
-                json!({ "Policy": without(policy, &["Tags"]) }),
+                json!({ "Policy": without(policy, &["Tags", "Targets"]) }),
             );
         }
         files.insert("list-policies.json".to_owned(), json!({ "Policies": summaries }));
@@ -655,8 +671,10 @@ mod absence {
     #[test]
     fn incomplete_input_deletes_nothing() {
         type Files = BTreeMap<String, Value>;
+        /// What is missing, whether the export succeeds all the same, how to take it away.
+        type Case = (&'static str, bool, fn(&mut Files));
         const DETAILS: &str = "authorization-details.json";
-        let cases: &[(&str, bool, fn(&mut Files))] = &[
+        let cases: &[Case] = &[
             ("a page that says more follows", true, |files| {
                 let details = files.get_mut(DETAILS).unwrap();
                 details["IsTruncated"] = json!(true);
@@ -788,8 +806,10 @@ mod edits {
 
     const FILE: &str = "terraform/iam_role.deploy.tf";
 
+    type Edit = (&'static str, fn(&Place));
+
     /// What a person may do to the file of one role that AWS does not have yet.
-    const PENDING: &[(&str, fn(&Place))] = &[
+    const PENDING: &[Edit] = &[
         ("an argument changed", |place| {
             place.edit(FILE, "\"for tests\"", "\"edited\"");
         }),
@@ -937,7 +957,7 @@ mod edits {
             "  description = \"for tests\"",
             "  # why\n  description =   \"edited\" // so",
         );
-        place.edit(FILE, "Version = \"2012-10-17\"", "\"Version\": \"2012-10-17\", # language");
+        place.edit(FILE, "Version = \"2012-10-17\"", "Version   : \"2012-10-17\", # language");
         let before = place.tree();
         assert_eq!(place.run(&[]).succeeded().pending(), [FILE]);
         account.role("deploy")["Description"] = json!("edited");
@@ -984,6 +1004,30 @@ mod edits {
         account.role("deploy")["MaxSessionDuration"] = json!(7200);
         place.export(&account, &[]).succeeded();
         assert_eq!(changes(&before, &place.tree()), set(["roles/deploy.json"]));
+    }
+
+    #[test]
+    fn policy_that_a_person_took_out_is_no_edit_of_the_roles() {
+        let mut account = Account::small();
+        let policy = "terraform/iam_policy.data.tf";
+        let place = Place::with(&account);
+        place.remove(policy);
+        let run = place.run(&[]).succeeded();
+        assert_eq!(run.pending(), [policy]);
+        // A reference to what is not there would break every plan.
+        assert_eq!(run.written(), ["build", "deploy"]);
+        assert!(place.read(FILE).contains(&format!("\"{}\"", account.policy_arn("data"))));
+        place.run(&[]).succeeded().assert_still();
+
+        let place = Place::with(&account);
+        place.edit(policy, "\"aws_iam_policy\" \"data\"", "\"aws_iam_policy\" \"s3\"");
+        place.edit(FILE, "aws_iam_policy.data.arn", "aws_iam_policy.s3.arn");
+        let before = place.tree();
+        account.role("deploy")["Description"] = json!("changed");
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.pending(), [policy]);
+        assert_eq!(run.conflicting(), [FILE]);
+        assert_eq!(changes(&before, &place.tree()), set(["terraform/iam_role.build.tf"]));
     }
 
     #[test]
@@ -1100,34 +1144,41 @@ mod others {
     }
 
     #[test]
-    fn resource_that_moved_to_a_file_of_ones_own_is_handed_over() {
-        let account = Account::small();
-        let place = Place::with(&account);
-        let ours = "terraform/iam_role.deploy.tf";
-
+    fn resource_in_a_file_of_ones_own_is_handed_over() {
         // Under the same addresses: to forget them would contradict the other file.
-        place.write("terraform/main.tf", &place.read(ours));
-        let run = place.run(&[]).succeeded();
-        assert_eq!(run.reason("deploy"), "`terraform/main.tf` declares it already");
-        assert!(!place.has(ours));
-        place.run(&[]).succeeded().assert_still();
+        for ours in ["terraform/iam_role.deploy.tf", "terraform/iam_policy.data.tf"] {
+            let place = Place::with(&Account::small());
+            place.write("terraform/main.tf", &place.read(ours));
+            let mut expected = place.tree();
+            expected.remove(ours);
+            for _ in 0..2 {
+                place.run(&[]).succeeded().assert_no_edits();
+                assert_eq!(place.tree(), expected, "{ours}");
+            }
+            place.run(&[]).succeeded().assert_still();
+        }
+    }
 
-        // Under another label: Terraform forgets the address of ours and imports the other.
-        let place = Place::with(&account);
-        place.write(
-            "terraform/main.tf",
-            "import {\n  to = aws_iam_role.ci\n  id = \"deploy\"\n}\n\nresource \"aws_iam_role\" \"ci\" {\n  name = \"deploy\"\n}\n",
-        );
-        place.run(&[]).succeeded();
-        assert_eq!(
-            place.read(ours),
-            forgotten(&[
-                "aws_iam_role.deploy",
-                "aws_iam_role_policy.deploy__has__read",
-                "aws_iam_role_policy_attachment.deploy__has__data",
-            ])
-        );
-        place.run(&[]).succeeded().assert_still();
+    #[test]
+    fn resource_under_another_label_is_forgotten_under_ours() {
+        let ours = "terraform/iam_role.deploy.tf";
+        let others = [
+            "aws_iam_role_policy.deploy__has__read",
+            "aws_iam_role_policy_attachment.deploy__has__data",
+        ];
+        let resource = "resource \"aws_iam_role\" \"ci\" {\n  name = \"deploy\"\n}\n";
+        let import = "import {\n  to = aws_iam_role.ci\n  id = \"deploy\"\n}\n";
+        let moved = "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
+        for (hint, addresses) in [
+            (import, &["aws_iam_role.deploy", others[0], others[1]][..]),
+            (moved, &others), // the state follows the `moved` block
+        ] {
+            let place = Place::with(&Account::small());
+            place.write("terraform/main.tf", &format!("{hint}\n{resource}"));
+            place.run(&[]).succeeded();
+            assert_eq!(place.read(ours), forgotten(addresses));
+            place.run(&[]).succeeded().assert_still();
+        }
     }
 
     #[test]
@@ -1300,6 +1351,31 @@ mod forgetting {
     }
 
     #[test]
+    fn attachments_of_organizations_policies_come_and_go_with_overwrite_alone() {
+        let mut account = Account::small();
+        account.attach_to_target("p-abcd1234", "r-ab12");
+        let place = Place::with(&account);
+        let file = "terraform/organizations_policy.p-abcd1234.tf";
+        let without = place.read(file);
+        // A person may have taken them out, or never asked for them: nobody knows.
+        let run = place.run(&["--organizations-attachments"]).succeeded();
+        assert_eq!(run.pending(), [file]);
+        place.run(&["--organizations-attachments", "--overwrite"]).succeeded();
+        let with = place.read(file);
+        assert!(with.contains("id = \"r-ab12:p-abcd1234\""), "{with}");
+        place.run(&["--organizations-attachments"]).succeeded().assert_no_edits();
+
+        assert_eq!(place.run(&[]).succeeded().pending(), [file]);
+        assert_eq!(place.read(file), with);
+        place.run(&["--overwrite"]).succeeded();
+        let address = "aws_organizations_policy_attachment.p-abcd1234__on__r-ab12";
+        assert_eq!(place.read(file), format!("{without}\n{}", forgotten(&[address])));
+        let run = place.run(&[]).succeeded();
+        run.assert_still();
+        run.assert_no_edits();
+    }
+
+    #[test]
     fn what_was_never_terraform_leaves_nothing_to_forget() {
         let mut account = Account::small();
         account.role("deploy")["Description"] = json!("the “main” one");
@@ -1435,13 +1511,17 @@ mod interruption {
     #[test]
     fn killed_export_is_completed_by_the_next() {
         const ENOUGH: usize = 30;
-        let (old, new) = before_and_after(12);
+        let (old, new) = before_and_after(8);
         let place = Place::with(&old);
         let before = place.tree();
         place.put_files(&new.files());
         let start = Instant::now();
-        place.run(&[]).succeeded();
-        let duration = start.elapsed();
+        let mut child =
+            place.command(&[]).stdout(Stdio::null()).spawn().expect("the program starts");
+        wait_for_first_write(&place, &mut child);
+        let first_write = start.elapsed();
+        assert!(child.wait().expect("wait").success());
+        let writing = start.elapsed() - first_write;
         let after = place.tree();
         let mut midway = 0;
         for attempt in 0..600u32 {
@@ -1457,7 +1537,8 @@ mod interruption {
                     .stderr(Stdio::null())
                     .spawn()
                     .expect("the program starts");
-                std::thread::sleep(delay(attempt, duration));
+                wait_for_first_write(&place, &mut child);
+                std::thread::sleep(delay(attempt, writing));
                 child.kill().expect("kill");
                 child.wait().expect("wait");
             }
@@ -1471,9 +1552,19 @@ mod interruption {
         assert_eq!(midway, ENOUGH, "too few exports were killed while they wrote");
     }
 
-    /// Spread over the duration of a run, without a pattern that the writes could fall into.
-    fn delay(attempt: u32, duration: Duration) -> Duration {
-        duration.mul_f64(f64::from(attempt * 61_803 % 100_000) / 100_000.0 * 1.1)
+    /// Waits until a file of the module is written, or the program has ended.
+    fn wait_for_first_write(place: &Place, child: &mut Child) {
+        let folder = place.path("terraform");
+        let modified = || folder.metadata().expect("metadata").modified().expect("a time");
+        let before = modified();
+        while modified() == before && child.try_wait().expect("wait").is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Spread over the time of writing, without a pattern that the writes could fall into.
+    fn delay(attempt: u32, writing: Duration) -> Duration {
+        writing.mul_f64(f64::from(attempt * 61_803 % 100_000) / 100_000.0)
     }
 }
 
@@ -1630,7 +1721,7 @@ mod names {
         let output = export("tests/accounts/hostile-illegal", &to);
         assert_eq!(output.status.code(), Some(1));
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains("role `same` stands in `"), "{stderr}");
+        assert!(stderr.contains("role `same` stands twice in `"), "{stderr}");
         let stdout = String::from_utf8(output.stdout).unwrap();
         for text in [&stdout, &stderr] {
             let found = text.chars().find(|c| {
