@@ -458,14 +458,18 @@ impl<'a> Plan<'a> {
     /// The Terraform of an entity, as it is to be in place of `old`.
     fn render(&self, entity: &dyn Entity, old: &str) -> String {
         let body = body(entity, &self.context, old);
-        format::file(&if self.settings.imports { body } else { body.without_imports() })
+        if !self.settings.imports {
+            return format::file(&body.without_imports());
+        }
+        let text = format::file(&body);
+        if old.is_empty() || text == old { text } else { format::file(&with_imports_of(old, body)) }
     }
 
-    /// Whether a file is what an earlier export wrote, with import blocks or without.
+    /// Whether a file is what an earlier export wrote, whoever took import blocks out of it since.
     fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
         [&self.base_context, &self.former_context].into_iter().any(|context| {
             let body = body(base, context, text);
-            format::file(&body) == text || format::file(&body.without_imports()) == text
+            format::file(&body) == text || format::file(&with_imports_of(text, body)) == text
         })
     }
 
@@ -671,6 +675,17 @@ fn body<'a>(entity: &'a dyn Entity, context: &Context, old: &str) -> Body<'a> {
         };
         body.blocks.extend(left_out.iter().filter(is_known).map(removed));
     }
+    body
+}
+
+/// Leaves import blocks out where the old file has none for a resource that it declares: people take
+/// them out once they are applied. What is new still comes with its own.
+fn with_imports_of<'a>(old: &str, mut body: Body<'a>) -> Body<'a> {
+    let old = declarations(old).unwrap_or_default();
+    body.retain_imports(|to| {
+        old.imports.iter().any(|(address, _)| address.to_string() == to)
+            || !old.resources.iter().any(|(address, _)| address.to_string() == to)
+    });
     body
 }
 

@@ -984,6 +984,31 @@ mod edits {
     }
 
     #[test]
+    fn import_blocks_that_a_person_took_out_stay_out() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = place.read(FILE);
+        let without: Vec<&str> =
+            text.split("\n\n").filter(|block| !block.starts_with("import")).collect();
+        place.write(FILE, &without.join("\n\n"));
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_still();
+        assert_eq!(place.tree(), before);
+        // What is new comes with its own, and what is changed without one.
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        account.add_policy("logs");
+        account.attach("deploy", "logs");
+        for round in 0..2 {
+            let run = place.export(&account, &[]).succeeded();
+            assert_eq!(run.written().is_empty(), round > 0);
+            let text = place.read(FILE);
+            assert_eq!(text.matches("import {").count(), 1, "{text}");
+            assert!(text.contains("  id = \"deploy/arn:aws:iam::"), "{text}");
+            assert!(text.contains("max_session_duration = 7200"), "{text}");
+        }
+    }
+
+    #[test]
     fn file_under_another_name_stays_in_charge() {
         let mut account = Account::small();
         let place = Place::with(&account);

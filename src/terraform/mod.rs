@@ -118,8 +118,16 @@ impl<'a> Body<'a> {
 
     /// Takes the import blocks out, for an account in which the resources are to be made.
     pub fn without_imports(mut self) -> Self {
-        self.blocks.retain(|block| block.keyword != "import");
+        self.retain_imports(|_| false);
         self
+    }
+
+    /// Keeps the import blocks whose target is to be kept.
+    pub fn retain_imports(&mut self, keep: impl Fn(&str) -> bool) {
+        self.blocks.retain(|block| match block.attributes.first() {
+            Some((_, Expression::Reference(to))) if block.keyword == "import" => keep(to),
+            _ => true,
+        });
     }
 
     /// The resources declared here, each with its import ID if it has an import block.
