@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod module;
+pub mod counting_proxy;
+pub mod fake_aws;
 pub mod python;
+pub mod run;
 
 use std::path::Path;
 use std::process::{Command, Output};

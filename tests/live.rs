@@ -1,0 +1,8 @@
+//! The live path.
+
+mod support;
+
+#[test]
+fn placeholder() {
+    let _ = (support::python::project(), axum::Router::<()>::new());
+}

@@ -1,0 +1,812 @@
+//! A small AWS at the HTTP level, for what the emulator cannot do: pages of any size, refusals,
+//! throttling, outages, answers that stop half-way, accounts that change while they are read.
+//!
+//! It speaks IAM's and STS's query protocol and Organizations' JSON, as far as an export asks.
+//! [`World`] is what it holds, [`Fault`]s are what it does wrong, [`Request`]s are what it was
+//! asked. Signatures are not checked.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::{Value, json};
+
+pub const ACCOUNT: &str = "111122223333";
+pub const SECRET_ACCESS_KEY: &str = "the+secret/access=key0123456789abcdefghi";
+pub const SESSION_TOKEN: &str = "the-session-token//0123456789+abcdefghij==";
+
+/// RFC 3986's unreserved characters stay, as in IAM's answers.
+const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+#[derive(Clone)]
+pub struct Role {
+    pub name: String,
+    pub description: Option<String>,
+    pub trust: Value,
+    pub inline: Vec<(String, Value)>,
+    pub attached: Vec<String>,
+    pub boundary: Option<String>,
+    pub profiles: Vec<String>,
+    pub tags: Vec<(String, String)>,
+    /// Which listings and calls know it; a role that comes or goes is not in all of them.
+    pub in_details: bool,
+    pub in_list: bool,
+    pub exists: bool,
+}
+
+impl Role {
+    pub fn new(name: &str) -> Role {
+        Role {
+            name: name.to_owned(),
+            description: Some(format!("what {name} does")),
+            trust: json!({"Version": "2012-10-17", "Statement": [{
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+                "Effect": "Allow",
+                "Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com", "ssm.amazonaws.com"]},
+            }]}),
+            inline: Vec::new(),
+            attached: Vec::new(),
+            boundary: None,
+            profiles: Vec::new(),
+            tags: Vec::new(),
+            in_details: true,
+            in_list: true,
+            exists: true,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Policy {
+    pub name: String,
+    pub description: Option<String>,
+    pub document: Value,
+    pub tags: Vec<(String, String)>,
+    /// Whether GetPolicy still finds it.
+    pub exists: bool,
+}
+
+impl Policy {
+    pub fn new(name: &str) -> Policy {
+        Policy {
+            name: name.to_owned(),
+            description: Some(format!("what {name} allows")),
+            document: json!({"Version": "2012-10-17", "Statement": [{
+                "Action": ["s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+                "Effect": "Allow",
+                "Resource": [format!("arn:aws:s3:::{name}"), format!("arn:aws:s3:::{name}/*")],
+            }]}),
+            tags: Vec::new(),
+            exists: true,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct OrganizationsPolicy {
+    pub id: String,
+    pub name: String,
+    pub policy_type: String,
+    pub content: Value,
+    pub tags: Vec<(String, String)>,
+    /// Account IDs.
+    pub targets: Vec<String>,
+}
+
+impl OrganizationsPolicy {
+    pub fn new(id: &str) -> OrganizationsPolicy {
+        OrganizationsPolicy {
+            id: id.to_owned(),
+            name: format!("about {id}"),
+            policy_type: "SERVICE_CONTROL_POLICY".to_owned(),
+            content: json!({"Version": "2012-10-17", "Statement": [
+                {"Action": ["ec2:*"], "Effect": "Deny", "Resource": "*"},
+            ]}),
+            tags: Vec::new(),
+            targets: vec!["444455556666".to_owned(), "777788889999".to_owned()],
+        }
+    }
+}
+
+/// What the account holds, and in which manner it is told.
+#[derive(Clone)]
+pub struct World {
+    pub account: String,
+    pub partition: String,
+    pub roles: Vec<Role>,
+    pub policies: Vec<Policy>,
+    pub organizations_policies: Vec<OrganizationsPolicy>,
+    /// `None`: the account is in no organization. Types that are not here are not enabled.
+    pub organization: Option<Vec<String>>,
+    /// Sizes of the pages, over and over; 0 is an empty page that says there is more.
+    pub page_sizes: Vec<usize>,
+    /// Not 0: lists, and arrays inside policy documents, come in an order made of it.
+    pub order: u64,
+    pub faults: Vec<Fault>,
+    pub delay: Duration,
+}
+
+impl World {
+    /// An account with three of each kind, in an organization with service control policies.
+    pub fn small() -> World {
+        World {
+            account: ACCOUNT.to_owned(),
+            partition: "aws".to_owned(),
+            roles: ["audit", "build", "deploy"].map(Role::new).to_vec(),
+            policies: ["read", "run", "write"].map(Policy::new).to_vec(),
+            organizations_policies: ["p-aaaaaaaa", "p-bbbbbbbb", "p-cccccccc"]
+                .map(OrganizationsPolicy::new)
+                .to_vec(),
+            organization: Some(vec!["SERVICE_CONTROL_POLICY".to_owned()]),
+            page_sizes: vec![1000],
+            order: 0,
+            faults: Vec::new(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    pub fn role(&mut self, name: &str) -> &mut Role {
+        self.roles.iter_mut().find(|role| role.name == name).expect("a role of that name")
+    }
+
+    pub fn policy(&mut self, name: &str) -> &mut Policy {
+        self.policies.iter_mut().find(|policy| policy.name == name).expect("such a policy")
+    }
+
+    fn arn(&self, what: &str) -> String {
+        format!("arn:{}:iam::{}:{what}", self.partition, self.account)
+    }
+
+    fn ordered<T: Clone>(&self, items: &[T]) -> Vec<T> {
+        let mut items = items.to_vec();
+        shuffle(&mut items, self.order);
+        items
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Denied,
+    Throttled,
+    /// An answer of status 503, or 500 from Organizations.
+    Unavailable,
+    /// The connection ends in the middle of the answer.
+    ConnectionCut,
+    /// The answer itself ends in the middle, and nothing else shows it.
+    TextCut,
+    /// The page says that there is more and not where.
+    MissingMarker,
+    /// Every page names the same next one.
+    RepeatedMarker,
+    /// Any other error, by its code.
+    Code(&'static str),
+}
+
+/// One thing that goes wrong, for as many requests as it says.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    operation: &'static str,
+    how: How,
+    about: Option<String>,
+    page: Option<usize>,
+    left: usize,
+}
+
+impl Fault {
+    /// Goes wrong for every request of an operation.
+    pub fn new(operation: &'static str, how: How) -> Fault {
+        Fault { operation, how, about: None, page: None, left: usize::MAX }
+    }
+
+    /// Only for requests about one entity or one policy type.
+    pub fn about(self, about: &str) -> Fault {
+        Fault { about: Some(about.to_owned()), ..self }
+    }
+
+    /// Only for one page of a listing; the first is 0.
+    pub fn page(self, page: usize) -> Fault {
+        Fault { page: Some(page), ..self }
+    }
+
+    /// Only so many times.
+    pub fn times(self, left: usize) -> Fault {
+        Fault { left, ..self }
+    }
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `sts`, `iam`, `organizations`.
+    pub service: &'static str,
+    pub operation: String,
+    /// The entity or the policy type, where the request names one.
+    pub about: Option<String>,
+    /// The SDK's header that counts the attempts.
+    pub attempt: String,
+    marker: Option<String>,
+    limit: usize,
+}
+
+impl Request {
+    fn page(&self) -> usize {
+        position(self.marker.as_deref()).1
+    }
+}
+
+/// The server; it ends with the value.
+pub struct FakeAws {
+    pub endpoint: String,
+    shared: Arc<Shared>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+struct Shared {
+    world: Mutex<World>,
+    requests: Mutex<Vec<Request>>,
+    in_flight: Mutex<InFlight>,
+}
+
+#[derive(Default)]
+struct InFlight {
+    now: usize,
+    most: usize,
+}
+
+impl FakeAws {
+    pub fn start(world: World) -> FakeAws {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let shared = Arc::new(Shared {
+            world: Mutex::new(world),
+            requests: Mutex::default(),
+            in_flight: Mutex::default(),
+        });
+        let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .expect("a port of this machine");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        FakeAws { endpoint, shared, runtime: Some(runtime) }
+    }
+
+    /// The environment in which the AWS SDKs use it, with temporary credentials.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLEEXAMPLE00".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            ("AWS_SESSION_TOKEN", SESSION_TOKEN.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// What it holds, to be changed between two exports.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.world.lock().expect("no panic while held")
+    }
+
+    /// What it was asked since it was last asked for that.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.shared.requests.lock().expect("no panic while held"))
+    }
+
+    /// The most requests that were ever answered at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.shared.in_flight.lock().expect("no panic while held").most
+    }
+}
+
+impl Drop for FakeAws {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Flight<'a>(&'a Mutex<InFlight>);
+
+impl<'a> Flight<'a> {
+    fn new(counter: &'a Mutex<InFlight>) -> Flight<'a> {
+        let mut guard = counter.lock().expect("no panic while held");
+        guard.now += 1;
+        guard.most = guard.most.max(guard.now);
+        Flight(counter)
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expect("no panic while held").now -= 1;
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let _flight = Flight::new(&shared.in_flight);
+    let request = read_request(&headers, &body);
+    let delay = shared.world.lock().expect("no panic while held").delay;
+    shared.requests.lock().expect("no panic while held").push(request.clone());
+    tokio::time::sleep(delay).await;
+
+    let mut world = shared.world.lock().expect("no panic while held");
+    let how = take_fault(&mut world.faults, &request);
+    let answer = match how.and_then(|how| error_of(how, &request)) {
+        Some(error) => Err(error),
+        None => world.answer(&request, how),
+    };
+    drop(world);
+    respond(&request, answer, how)
+}
+
+fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
+    let header =
+        |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let attempt = header("amz-sdk-request").unwrap_or_default().to_owned();
+    let text = std::str::from_utf8(body).expect("a request in UTF-8");
+    if let Some(target) = header("x-amz-target") {
+        let parameters: BTreeMap<String, Value> =
+            serde_json::from_str(text).expect("a request in JSON");
+        let parameter = |name: &str| parameters.get(name)?.as_str().map(str::to_owned);
+        return Request {
+            service: "organizations",
+            operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+            about: ["PolicyId", "ResourceId", "Filter"].into_iter().find_map(parameter),
+            attempt,
+            marker: parameter("NextToken"),
+            limit: parameters.get("MaxResults").and_then(Value::as_u64).unwrap_or(20) as usize,
+        };
+    }
+    let parameters: BTreeMap<String, String> = text
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), decoded(value)))
+        .collect();
+    let parameter = |name: &str| parameters.get(name).cloned();
+    let operation = parameter("Action").expect("an action");
+    Request {
+        service: if operation == "GetCallerIdentity" { "sts" } else { "iam" },
+        operation,
+        about: ["RoleName", "PolicyArn", "InstanceProfileName"].into_iter().find_map(parameter),
+        attempt,
+        marker: parameter("Marker"),
+        limit: parameter("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(100),
+    }
+}
+
+fn decoded(value: &str) -> String {
+    percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+fn take_fault(faults: &mut [Fault], request: &Request) -> Option<How> {
+    let fault = faults.iter_mut().find(|fault| {
+        fault.left > 0
+            && fault.operation == request.operation
+            && fault.about.as_ref().is_none_or(|about| {
+                request.about.as_ref().is_some_and(|entity| entity.ends_with(about.as_str()))
+            })
+            && fault.page.is_none_or(|page| page == request.page())
+    })?;
+    fault.left -= 1;
+    Some(fault.how)
+}
+
+/// An error as AWS tells it.
+struct ServiceError {
+    status: u16,
+    code: &'static str,
+    message: String,
+}
+
+fn error_of(how: How, request: &Request) -> Option<ServiceError> {
+    let is_organizations = request.service == "organizations";
+    let (status, code) = match how {
+        How::Denied if is_organizations => (400, "AccessDeniedException"),
+        How::Denied => (403, "AccessDenied"),
+        How::Throttled if is_organizations => (400, "TooManyRequestsException"),
+        How::Throttled => (400, "Throttling"),
+        How::Unavailable if is_organizations => (500, "ServiceException"),
+        How::Unavailable => (503, "ServiceUnavailable"),
+        How::Code("NoSuchEntity") => (404, "NoSuchEntity"),
+        How::Code(code) => (400, code),
+        How::ConnectionCut | How::TextCut | How::MissingMarker | How::RepeatedMarker => {
+            return None;
+        }
+    };
+    let message = match how {
+        How::Denied => format!(
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/exporter/test is not authorized to perform: {}:{}",
+            request.service, request.operation
+        ),
+        _ => format!("said for {}", request.operation),
+    };
+    Some(ServiceError { status, code, message })
+}
+
+fn not_found(code: &'static str) -> ServiceError {
+    ServiceError { status: 404, code, message: "there is no such thing".to_owned() }
+}
+
+fn respond(request: &Request, answer: Result<String, ServiceError>, how: Option<How>) -> Response {
+    let is_json = request.service == "organizations";
+    let (status, text) = match answer {
+        Ok(text) if is_json => (200, text),
+        Ok(text) => {
+            let name = &request.operation;
+            let result = format!("<{name}Result>{text}</{name}Result>");
+            let metadata = "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>";
+            let space = "https://iam.amazonaws.com/doc/2010-05-08/";
+            (200, format!("<{name}Response xmlns=\"{space}\">{result}{metadata}</{name}Response>"))
+        }
+        Err(error) if is_json => {
+            let text = json!({"__type": error.code, "Message": error.message});
+            (error.status, text.to_string())
+        }
+        Err(error) => {
+            let (code, message) = (element("Code", error.code), element("Message", &error.message));
+            let text = format!(
+                "<ErrorResponse><Error><Type>Sender</Type>{code}{message}</Error><RequestId>1</RequestId></ErrorResponse>"
+            );
+            (error.status, text)
+        }
+    };
+    let content_type = if is_json { "application/x-amz-json-1.1" } else { "text/xml" };
+    let mut response = Response::builder().status(status).header("content-type", content_type);
+    if status != 200 {
+        // What AWS sends with some errors; the SDK then waits no longer than it has to.
+        response = response.header("x-amz-retry-after", "1");
+    }
+    // Cut in the last element, after everything that a reader would want to know.
+    let half = text.len() * 3 / 4;
+    let half = (0..=half).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
+    let body = match how {
+        Some(How::ConnectionCut) => {
+            response =
+                response.header("content-length", text.len()).header("x-amz-retry-after", "1");
+            let sent = Ok(Bytes::copy_from_slice(&text.as_bytes()[..half]));
+            let cut = Err(std::io::Error::other("cut"));
+            Body::from_stream(futures::stream::iter([sent, cut]))
+        }
+        Some(How::TextCut) => Body::from(text[..half].to_owned()),
+        _ => Body::from(text),
+    };
+    response.body(body).expect("a response")
+}
+
+// --- answers ---------------------------------------------------------------
+
+impl World {
+    fn answer(&self, request: &Request, how: Option<How>) -> Result<String, ServiceError> {
+        let about = request.about.as_deref().unwrap_or_default();
+        match request.operation.as_str() {
+            "GetCallerIdentity" => {
+                let arn = format!(
+                    "arn:{}:sts::{}:assumed-role/exporter/test",
+                    self.partition, self.account
+                );
+                Ok(element("Arn", &arn)
+                    + &element("UserId", "AROAEXAMPLE:test")
+                    + &element("Account", &self.account))
+            }
+            "GetAccountAuthorizationDetails" => Ok(self.authorization_details(request, how)),
+            "ListRoles" => {
+                let roles: Vec<_> = self.roles.iter().filter(|role| role.in_list).collect();
+                let page = self.page(&self.ordered(&roles), request, how);
+                Ok(page.xml()
+                    + &members("Roles", page.items.iter().map(|role| self.role_summary(role))))
+            }
+            "GetRole" => {
+                let role = self.roles.iter().find(|role| role.name == about && role.exists);
+                let role = role.ok_or_else(|| not_found("NoSuchEntity"))?;
+                Ok(group(
+                    "Role",
+                    self.role_summary(role) + &tags("Tags", &self.ordered(&role.tags)),
+                ))
+            }
+            "GetInstanceProfile" => {
+                let profile =
+                    self.roles.iter().flat_map(|role| &role.profiles).find(|p| *p == about);
+                let profile = profile.ok_or_else(|| not_found("NoSuchEntity"))?;
+                Ok(group("InstanceProfile", self.instance_profile(profile)))
+            }
+            "GetPolicy" => {
+                let policy = self
+                    .policies
+                    .iter()
+                    .find(|policy| self.arn(&format!("policy/{}", policy.name)) == about)
+                    .filter(|policy| policy.exists)
+                    .ok_or_else(|| not_found("NoSuchEntity"))?;
+                let description =
+                    policy.description.iter().map(|text| element("Description", text));
+                Ok(group(
+                    "Policy",
+                    self.policy_head(policy)
+                        + &description.collect::<String>()
+                        + &tags("Tags", &self.ordered(&policy.tags)),
+                ))
+            }
+            operation => self.organizations_answer(operation, about, request, how),
+        }
+    }
+
+    fn authorization_details(&self, request: &Request, how: Option<How>) -> String {
+        #[derive(Clone)]
+        enum Detail<'a> {
+            Role(&'a Role),
+            Policy(&'a Policy),
+        }
+        let roles = self.roles.iter().filter(|role| role.in_details).map(Detail::Role);
+        let policies = self.policies.iter().map(Detail::Policy);
+        let details: Vec<Detail<'_>> = roles.chain(policies).collect();
+        let page = self.page(&self.ordered(&details), request, how);
+        let roles = page.items.iter().filter_map(|detail| match detail {
+            Detail::Role(role) => Some(self.role_detail(role)),
+            Detail::Policy(_) => None,
+        });
+        let policies = page.items.iter().filter_map(|detail| match detail {
+            Detail::Policy(policy) => Some(self.policy_detail(policy)),
+            Detail::Role(_) => None,
+        });
+        page.xml() + &members("RoleDetailList", roles) + &members("Policies", policies)
+    }
+
+    fn role_head(&self, role: &Role) -> String {
+        element("Path", "/")
+            + &element("RoleName", &role.name)
+            + &element("RoleId", &format!("AROA{}", role.name.to_uppercase()))
+            + &element("Arn", &self.arn(&format!("role/{}", role.name)))
+            + &element("CreateDate", "2024-03-05T09:12:44Z")
+            + &self.document("AssumeRolePolicyDocument", &role.trust)
+    }
+
+    /// ListRoles knows description and duration, and neither tags nor boundary.
+    fn role_summary(&self, role: &Role) -> String {
+        let description = role.description.iter().map(|text| element("Description", text));
+        self.role_head(role)
+            + &description.collect::<String>()
+            + &element("MaxSessionDuration", "7200")
+    }
+
+    /// GetAccountAuthorizationDetails knows all but description and duration.
+    fn role_detail(&self, role: &Role) -> String {
+        let inline = self.ordered(&role.inline);
+        let inline = inline.iter().map(|(name, document)| {
+            element("PolicyName", name) + &self.document("PolicyDocument", document)
+        });
+        let attached = self.ordered(&role.attached);
+        let attached = attached.iter().map(|arn| {
+            let name = arn.rsplit('/').next().unwrap_or_default();
+            element("PolicyName", name) + &element("PolicyArn", arn)
+        });
+        let profiles = self.ordered(&role.profiles);
+        let profiles = profiles.iter().map(|profile| self.instance_profile(profile));
+        let boundary = role.boundary.iter().map(|arn| {
+            let kind = element("PermissionsBoundaryType", "Policy");
+            group("PermissionsBoundary", kind + &element("PermissionsBoundaryArn", arn))
+        });
+        self.role_head(role)
+            + &members("RolePolicyList", inline)
+            + &members("AttachedManagedPolicies", attached)
+            + &members("InstanceProfileList", profiles)
+            + &boundary.collect::<String>()
+            + &tags("Tags", &self.ordered(&role.tags))
+            + &group("RoleLastUsed", element("Region", "us-east-1"))
+    }
+
+    fn instance_profile(&self, name: &str) -> String {
+        element("Path", "/")
+            + &element("InstanceProfileName", name)
+            + &element("InstanceProfileId", &format!("AIPA{}", name.to_uppercase()))
+            + &element("Arn", &self.arn(&format!("instance-profile/{name}")))
+            + &element("CreateDate", "2024-03-05T09:12:45Z")
+            + "<Roles/>"
+    }
+
+    fn policy_head(&self, policy: &Policy) -> String {
+        element("PolicyName", &policy.name)
+            + &element("PolicyId", &format!("ANPA{}", policy.name.to_uppercase()))
+            + &element("Arn", &self.arn(&format!("policy/{}", policy.name)))
+            + &element("Path", "/")
+            + &element("DefaultVersionId", "v2")
+            + &element("AttachmentCount", "1")
+            + &element("IsAttachable", "true")
+            + &element("CreateDate", "2024-03-05T09:12:46Z")
+            + &element("UpdateDate", "2024-03-06T09:12:46Z")
+    }
+
+    fn policy_detail(&self, policy: &Policy) -> String {
+        let version = |id: &str, is_default: bool, document: &Value| {
+            self.document("Document", document)
+                + &element("VersionId", id)
+                + &element("IsDefaultVersion", if is_default { "true" } else { "false" })
+                + &element("CreateDate", "2024-03-06T09:12:46Z")
+        };
+        let versions = [
+            version("v1", false, &json!({"Version": "2012-10-17", "Statement": []})),
+            version("v2", true, &policy.document),
+        ];
+        self.policy_head(policy)
+            + &members("PolicyVersionList", self.ordered(&versions).into_iter())
+    }
+
+    fn document(&self, name: &str, document: &Value) -> String {
+        let text = self.with_shuffled_arrays(document).to_string();
+        element(name, &utf8_percent_encode(&text, DOCUMENT).to_string())
+    }
+
+    fn with_shuffled_arrays(&self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.with_shuffled_arrays(item));
+                Value::Array(self.ordered(&items.collect::<Vec<_>>()))
+            }
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| (key.clone(), self.with_shuffled_arrays(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+
+    fn organizations_answer(
+        &self,
+        operation: &str,
+        about: &str,
+        request: &Request,
+        how: Option<How>,
+    ) -> Result<String, ServiceError> {
+        let refused = |code| ServiceError { status: 400, code, message: "refused".to_owned() };
+        let Some(types) = &self.organization else {
+            return Err(refused("AWSOrganizationsNotInUseException"));
+        };
+        if operation == "ListPolicies" {
+            if !types.iter().any(|policy_type| policy_type == about) {
+                return Err(refused("PolicyTypeNotEnabledException"));
+            }
+            let of_type: Vec<_> = self
+                .organizations_policies
+                .iter()
+                .filter(|policy| policy.policy_type == about)
+                .collect();
+            let page = self.page(&self.ordered(&of_type), request, how);
+            let policies: Vec<_> =
+                page.items.iter().map(|policy| self.organizations_summary(policy)).collect();
+            return Ok(page.json("Policies", policies));
+        }
+        let policy = self
+            .organizations_policies
+            .iter()
+            .find(|policy| policy.id == about)
+            .ok_or_else(|| refused("PolicyNotFoundException"))?;
+        match operation {
+            "DescribePolicy" => {
+                let summary = self.organizations_summary(policy);
+                let content = policy.content.to_string();
+                Ok(json!({"Policy": {"PolicySummary": summary, "Content": content}}).to_string())
+            }
+            "ListTagsForResource" => {
+                let page = self.page(&self.ordered(&policy.tags), request, how);
+                let tags =
+                    page.items.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+                Ok(page.json("Tags", tags.collect()))
+            }
+            "ListTargetsForPolicy" => {
+                let page = self.page(&self.ordered(&policy.targets), request, how);
+                let targets = page.items.iter().map(|id| {
+                    json!({"TargetId": id, "Name": format!("account {id}"), "Type": "ACCOUNT",
+                           "Arn": format!("arn:aws:organizations::{ACCOUNT}:account/o-example00/{id}")})
+                });
+                Ok(page.json("Targets", targets.collect()))
+            }
+            other => panic!("an operation that is not faked: {other}"),
+        }
+    }
+
+    fn organizations_summary(&self, policy: &OrganizationsPolicy) -> Value {
+        let folder = policy.policy_type.to_lowercase();
+        json!({
+            "Id": policy.id,
+            "Arn": format!(
+                "arn:{}:organizations::{}:policy/o-example00/{folder}/{}",
+                self.partition, self.account, policy.id
+            ),
+            "Name": policy.name,
+            "Description": format!("described as {}", policy.name),
+            "Type": policy.policy_type,
+            "AwsManaged": false,
+        })
+    }
+
+    fn page<T: Clone>(&self, items: &[T], request: &Request, how: Option<How>) -> Page<T> {
+        let (start, number) = position(request.marker.as_deref());
+        let size = self.page_sizes[number % self.page_sizes.len()].min(request.limit);
+        let end = items.len().min(start + size);
+        let is_truncated = end < items.len();
+        // Characters that have to be encoded on the way, each way.
+        let marker = is_truncated.then(|| format!("{end} {} +/=&<é>", number + 1));
+        let (is_truncated, marker) = match how {
+            Some(How::MissingMarker) => (true, None),
+            Some(How::RepeatedMarker) => (true, Some(format!("{start} {number}"))),
+            _ => (is_truncated, marker),
+        };
+        Page { items: items[start.min(end)..end].to_vec(), is_truncated, marker }
+    }
+}
+
+struct Page<T> {
+    items: Vec<T>,
+    is_truncated: bool,
+    marker: Option<String>,
+}
+
+impl<T> Page<T> {
+    fn xml(&self) -> String {
+        let marker = self.marker.iter().map(|marker| element("Marker", marker));
+        element("IsTruncated", if self.is_truncated { "true" } else { "false" })
+            + &marker.collect::<String>()
+    }
+
+    /// Organizations says that there is more by the token alone; an empty one leads nowhere.
+    fn json(&self, name: &str, items: Vec<Value>) -> String {
+        let mut answer = serde_json::Map::from_iter([(name.to_owned(), Value::Array(items))]);
+        if self.is_truncated {
+            let token = self.marker.clone().unwrap_or_default();
+            answer.insert("NextToken".to_owned(), token.into());
+        }
+        Value::Object(answer).to_string()
+    }
+}
+
+/// Where a page starts, and which page it is.
+fn position(marker: Option<&str>) -> (usize, usize) {
+    let mut parts = marker.unwrap_or("0 0").split(' ');
+    let mut number = || parts.next().and_then(|part| part.parse().ok()).expect("a marker of ours");
+    (number(), number())
+}
+
+fn shuffle<T>(items: &mut [T], order: u64) {
+    let mut state = order;
+    for index in (1..items.len()).rev().filter(|_| order != 0) {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        items.swap(index, (state >> 33) as usize % (index + 1));
+    }
+}
+
+fn element(name: &str, text: &str) -> String {
+    let mut out = format!("<{name}>");
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            other => out.push(other),
+        }
+    }
+    let _ = write!(out, "</{name}>");
+    out
+}
+
+fn group(name: &str, content: String) -> String {
+    format!("<{name}>{content}</{name}>")
+}
+
+fn members(name: &str, items: impl Iterator<Item = String>) -> String {
+    group(name, items.map(|item| group("member", item)).collect())
+}
+
+fn tags(name: &str, tags: &[(String, String)]) -> String {
+    members(name, tags.iter().map(|(key, value)| element("Key", key) + &element("Value", value)))
+}
