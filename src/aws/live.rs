@@ -14,6 +14,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
 use super::call::call_error;
+use super::whole_answer::WholeAnswers;
 use super::{Account, CallError};
 use crate::progress::Progress;
 
@@ -77,7 +78,8 @@ impl Live {
         }
         let config = loader.load().await;
         let call = "sts:GetCallerIdentity";
-        let identity = aws_sdk_sts::Client::new(&config)
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(WholeAnswers).build();
+        let identity = aws_sdk_sts::Client::from_conf(sts)
             .get_caller_identity()
             .send()
             .await
@@ -88,8 +90,9 @@ impl Live {
             reason: super::Reason::Other,
             message: format!("its answer names no account: `{principal}`"),
         })?;
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(WholeAnswers).build();
         Ok(Live {
-            iam: aws_sdk_iam::Client::new(&config),
+            iam: aws_sdk_iam::Client::from_conf(iam),
             organizations: aws_sdk_organizations::Client::new(&config),
             account,
             principal,

@@ -6,6 +6,7 @@
 mod call;
 mod dump;
 mod live;
+mod whole_answer;
 
 pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item};
