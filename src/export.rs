@@ -280,6 +280,8 @@ impl<'a> Plan<'a> {
 
         let mut entities = reading.entities;
         entities.sort_by_cached_key(|entity| entity.json_path());
+        // A listing whose entities shift while it is read has one of them on two pages.
+        entities.dedup_by_key(|entity| entity.json_path());
         let mut base_files: BTreeSet<String> = BTreeSet::new();
         for folder in kind.folders {
             let files = self.directory.files(folder)?;
