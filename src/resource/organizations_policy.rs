@@ -416,7 +416,13 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, C
             .filter(sdk::PolicyType::from(policy_type))
             .max_results(20)
             .set_next_token(pages.marker());
-        let page = live.call(call, request.send()).await?;
+        let page = live.call(call, request.send()).await.map_err(|error| match error.reason {
+            // A type that is not there is refused at once; later it is the token that is refused.
+            Reason::NotEnabled if pages.marker().is_some() => {
+                CallError { reason: Reason::Other, ..error }
+            }
+            _ => error,
+        })?;
         summaries.extend(page.policies.unwrap_or_default().into_iter().map(Summary::from));
         if !pages.more(page.next_token.is_some(), page.next_token)? {
             return Ok(summaries);
