@@ -14,6 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -292,6 +293,22 @@ impl FakeAws {
         ]
     }
 
+    /// The same credentials, in a file.
+    pub fn profile(&self) -> Profile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let content = format!(
+            "[default]\naws_access_key_id = ASIAEXAMPLEEXAMPLE00\naws_secret_access_key = {SECRET_ACCESS_KEY}\naws_session_token = {SESSION_TOKEN}\n"
+        );
+        std::fs::write(file.path(), content).expect("write the profile");
+        let path = file.path().to_str().expect("UTF-8").to_owned();
+        let environment = vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_SHARED_CREDENTIALS_FILE", path),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        Profile { environment, _file: file }
+    }
+
     /// What it holds, to be changed between two exports.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.world.lock().expect("no panic while held")
@@ -306,6 +323,12 @@ impl FakeAws {
     pub fn most_in_flight(&self) -> usize {
         self.shared.in_flight.lock().expect("no panic while held").most
     }
+}
+
+/// The environment that leads to a file of credentials; the file ends with the value.
+pub struct Profile {
+    pub environment: Vec<(&'static str, String)>,
+    _file: tempfile::NamedTempFile,
 }
 
 impl Drop for FakeAws {
@@ -462,21 +485,25 @@ fn respond(request: &Request, answer: Result<String, ServiceError>, how: Option<
         }
     };
     let content_type = if is_json { "application/x-amz-json-1.1" } else { "text/xml" };
-    let mut response = Response::builder().status(status).header("content-type", content_type);
-    if status != 200 {
-        // What AWS sends with some errors; the SDK then waits no longer than it has to.
-        response = response.header("x-amz-retry-after", "1");
-    }
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", content_type)
+        // What AWS sends with some errors, in milliseconds: a retry need not wait longer.
+        .header("x-amz-retry-after", "1");
     // Cut in the last element, after everything that a reader would want to know.
     let half = text.len() * 3 / 4;
     let half = (0..=half).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
     let body = match how {
         Some(How::ConnectionCut) => {
-            response =
-                response.header("content-length", text.len()).header("x-amz-retry-after", "1");
-            let sent = Ok(Bytes::copy_from_slice(&text.as_bytes()[..half]));
-            let cut = Err(std::io::Error::other("cut"));
-            Body::from_stream(futures::stream::iter([sent, cut]))
+            response = response.header("content-length", text.len());
+            let sent = Bytes::copy_from_slice(&text.as_bytes()[..half]);
+            let cut = async {
+                // The first half leaves before the connection ends.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(std::io::Error::other("cut"))
+            };
+            let sent = futures::stream::iter([Ok(sent)]);
+            Body::from_stream(sent.chain(futures::stream::once(cut)))
         }
         Some(How::TextCut) => Body::from(text[..half].to_owned()),
         _ => Body::from(text),
