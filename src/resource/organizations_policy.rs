@@ -389,7 +389,7 @@ async fn read_live(live: &Live) -> Reading {
     listed.retain(|summary| live.aws_managed || !summary.aws_managed);
     let of = listed.len();
     let mut answers = futures::stream::iter(listed)
-        .map(|summary| async move { (summary.id.clone(), describe(live, &summary.id).await) })
+        .map(|summary| async move { (summary.id.clone(), describe(live, &summary).await) })
         .buffer_unordered(live.concurrency);
     let mut done = 0;
     while let Some((name, answer)) = answers.next().await {
@@ -431,11 +431,19 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, C
 }
 
 /// Reads one policy; `None` when it is gone by now.
-async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, CallError> {
+async fn describe(live: &Live, listed: &Summary) -> Result<Option<OrganizationsPolicy>, CallError> {
+    let (call, id) = ("organizations:DescribePolicy", &listed.id);
     let read = async {
         let request = live.organizations.describe_policy().policy_id(id);
-        let described = async { live.call("organizations:DescribePolicy", request.send()).await };
-        tokio::try_join!(described, list_tags(live, id), list_targets(live, id))
+        let described = async { live.call(call, request.send()).await };
+        // Nobody can tag AWS's own policies.
+        let tags = async {
+            match listed.aws_managed {
+                true => Ok(None),
+                false => list_tags(live, id).await.map(Some),
+            }
+        };
+        tokio::try_join!(described, tags, list_targets(live, id))
     };
     let (described, tags, targets) = match read.await {
         Ok(answers) => answers,
@@ -446,12 +454,13 @@ async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, 
     let Some((summary, content)) =
         policy.and_then(|policy| policy.policy_summary.zip(policy.content))
     else {
-        return Ok(None);
+        let message = "its answer holds no policy".to_owned();
+        return Err(CallError { call, reason: Reason::Other, message });
     };
     let mut policy = OrganizationsPolicy {
         policy_summary: Summary::from(summary),
         content: Document::from_text(&content),
-        tags: Some(tags),
+        tags,
         targets: Some(targets),
     };
     policy.sort();
