@@ -127,6 +127,13 @@ impl Tree {
         )
     }
 
+    /// All files but those whose path holds this text.
+    pub fn without(&self, text: &str) -> Tree {
+        let mut rest = self.clone();
+        rest.0.retain(|path, _| !path.contains(text));
+        rest
+    }
+
     /// What happened on the way to a later tree: `+ new`, `- removed`, `~ written`.
     pub fn changes(&self, later: &Tree) -> Vec<String> {
         let mut paths: Vec<_> = self.0.keys().chain(later.0.keys()).collect();
