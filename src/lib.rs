@@ -5,7 +5,8 @@
 //! 1. [`cli`] turns arguments into [`settings`].
 //! 2. [`aws`] opens a source: the AWS API, or files that the AWS CLI wrote.
 //! 3. Each kind in [`resource`] reads its part: the *actual* state.
-//! 4. [`export`] compares it with what lies in the [`directory`]; [`reconcile`] gives the verdict.
+//! 4. [`export`] compares it with what lies in the [`directory`] and its Terraform [`module`];
+//!    [`reconcile`] gives the verdict on each entity, [`steps`] does it.
 //! 5. Entities become raw JSON and, through [`terraform`], `.tf` files.
 //! 6. The [`summary`] says what happened.
 //!
@@ -20,10 +21,12 @@ pub mod export;
 pub mod file_name;
 pub mod invisible;
 pub mod json;
+pub mod module;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
 pub mod resource;
 pub mod settings;
+pub mod steps;
 pub mod summary;
 pub mod terraform;

@@ -1,0 +1,235 @@
+//! The `terraform/` folder as it is: our files, and what everybody else's files declare.
+//!
+//! Read so that nothing is declared twice and nothing is destroyed by leaving it out. What is
+//! written is decided in `steps`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aws::Account;
+use crate::directory::Directory;
+use crate::invisible::visible;
+use crate::resource::{Context, Entity, JsonOnly};
+use crate::terraform::read::{Declarations, declarations, json_declarations};
+use crate::terraform::{Address, Block, Body, Expression, format};
+
+/// The versions that a module asks for.
+const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
+
+/// The root module in the folder of an export.
+pub struct Module<'a> {
+    directory: &'a Directory,
+    /// Every file that Terraform reads: `terraform/main.tf`.
+    files: BTreeSet<String>,
+    /// What the files declare that are none of ours.
+    foreign: BTreeMap<String, Declarations>,
+}
+
+impl<'a> Module<'a> {
+    /// The names of the files that Terraform reads.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be listed.
+    pub fn open(directory: &'a Directory) -> anyhow::Result<Module<'a>> {
+        let names = directory.files("terraform")?;
+        let names = names.into_iter().filter(|name| is_configuration(name));
+        let files = names.map(|name| format!("terraform/{name}")).collect();
+        Ok(Module { directory, files, foreign: BTreeMap::new() })
+    }
+
+    /// Reads what all files but `own` declare; the answer is notes on what cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// A file is there and cannot be read.
+    pub fn read_foreign(&mut self, own: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+        let mut notes = Vec::new();
+        for path in self.files.difference(own) {
+            let content = self.directory.read(path)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&content);
+            let found = match path.ends_with(".json") {
+                true => json_declarations(&text).map_err(|error| (error.line(), error.column())),
+                false => declarations(&text)
+                    .map_err(|error| (error.location().line(), error.location().column())),
+            };
+            match found {
+                Ok(found) => {
+                    self.foreign.insert(path.clone(), found);
+                }
+                Err((line, column)) => {
+                    let syntax = if path.ends_with(".json") { "JSON" } else { "HCL" };
+                    notes.push(format!(
+                        "`{}` line {line} column {column}: this is not {syntax}, so what it declares is not known",
+                        visible(path)
+                    ));
+                }
+            }
+        }
+        Ok(notes)
+    }
+
+    /// Whether there is no Terraform at all yet, so that a missing file is no edit.
+    pub fn is_fresh(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The text of a file, if it is there, with the line ends this program writes: Git may check
+    /// files out with others.
+    ///
+    /// # Errors
+    ///
+    /// The file is there and cannot be read.
+    pub fn text(&self, path: &str) -> anyhow::Result<Option<String>> {
+        if !self.files.contains(path) {
+            return Ok(None);
+        }
+        let content = self.directory.read(path)?;
+        Ok(content.map(|content| {
+            let text = String::from_utf8_lossy(&content);
+            if text.contains('\r') { text.replace("\r\n", "\n") } else { text.into_owned() }
+        }))
+    }
+
+    /// The file that is none of ours and declares something of the entity.
+    pub fn declared_elsewhere(&self, entity: &dyn Entity, context: &Context) -> Option<JsonOnly> {
+        if !self.has_foreign_resources() {
+            return None;
+        }
+        let body = entity.terraform(context);
+        let ours: Vec<_> = body.declarations().collect();
+        let is_ours = |found: &Declarations| {
+            found.resources.iter().any(|(address, name)| {
+                ours.iter().any(|(own, _)| own == address)
+                    || ours.first().is_some_and(|(own, _)| {
+                        own.resource_type == address.resource_type
+                            && name.as_deref() == Some(entity.name())
+                    })
+            }) || found.imports.iter().any(|(address, id)| {
+                ours.iter().any(|(own, own_id)| {
+                    own == address
+                        || (own.resource_type == address.resource_type
+                            && id.is_some()
+                            && *own_id == id.as_deref())
+                })
+            })
+        };
+        let (path, _) = self.foreign.iter().find(|(_, found)| is_ours(found))?;
+        Some(JsonOnly::DeclaredIn(path.clone()))
+    }
+
+    /// Spares a look at every entity where the other files are settings and nothing else.
+    fn has_foreign_resources(&self) -> bool {
+        self.foreign.values().any(|found| !found.resources.is_empty() || !found.imports.is_empty())
+    }
+
+    /// Whether a file that is none of ours declares this very entity under the address we give it,
+    /// such as a file of ours that a person renamed.
+    pub fn has_under_our_address(&self, entity: &dyn Entity, context: &Context) -> bool {
+        if !self.has_foreign_resources() || entity.json_only().is_some() {
+            return false;
+        }
+        let body = entity.terraform(context);
+        let Some((own, own_id)) = body.declarations().next() else { return false };
+        self.foreign.values().any(|found| {
+            let is_imported =
+                || found.imports.iter().any(|(to, id)| *to == own && id.as_deref() == own_id);
+            found.resources.iter().any(|(address, name)| {
+                *address == own && (name.as_deref() == Some(entity.name()) || is_imported())
+            })
+        })
+    }
+
+    /// The files that the whole module shares and that are not there yet.
+    pub fn missing_files(&self, account: Option<&Account>) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        let any = |has: fn(&Declarations) -> bool| self.foreign.values().any(has);
+        let is_missing = |path: &str| !self.files.contains(path);
+        let path = "terraform/versions.tf";
+        if is_missing(path) && !any(|found| found.has_required_providers) {
+            files.push((path.to_owned(), VERSIONS.to_owned()));
+        }
+        let path = "terraform/provider.tf";
+        if is_missing(path) && !any(|found| found.has_aws_provider) {
+            files.push((path.to_owned(), provider(account)));
+        }
+        files
+    }
+
+    /// `removed` blocks for everything a file declares, unless another file declares it by now or
+    /// says where it has moved. To delete the file alone would make Terraform destroy what it holds
+    /// in its state.
+    pub fn forget(&self, text: &str) -> Option<String> {
+        let found = declarations(text).unwrap_or_default();
+        let is_elsewhere = |address: &Address| {
+            self.foreign.values().any(|other| {
+                other.resources.iter().any(|(declared, _)| declared == address)
+                    || other.moved.contains(address)
+            })
+        };
+        let addresses = found.resources.iter().map(|(address, _)| address);
+        let blocks: Vec<_> =
+            addresses.filter(|address| !is_elsewhere(address)).map(removed).collect();
+        (!blocks.is_empty()).then(|| format::file(&Body { blocks }))
+    }
+}
+
+/// Whether Terraform takes a file of the module for configuration. Override files are, too, but they
+/// declare nothing of their own.
+fn is_configuration(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".tf").or_else(|| name.strip_suffix(".tf.json")) else {
+        return false;
+    };
+    !name.starts_with('.') && stem != "override" && !stem.ends_with("_override")
+}
+
+/// The Terraform of an entity, in place of the text `old`. What AWS has and is left out of it Terraform
+/// forgets, if it was in the old file: blocks that are only left out would be destroyed.
+pub fn body<'a>(entity: &'a dyn Entity, context: &Context, old: &str) -> Body<'a> {
+    let mut body = entity.terraform(context);
+    let left_out = entity.left_out(context);
+    if !left_out.is_empty() && !old.is_empty() {
+        let old = declarations(old).unwrap_or_default();
+        let is_known = |address: &&Address| {
+            old.removed.contains(address)
+                || old.resources.iter().any(|(found, _)| found == *address)
+        };
+        body.blocks.extend(left_out.iter().filter(is_known).map(removed));
+    }
+    body
+}
+
+/// Leaves import blocks out where the old file has none for a resource that it declares: people take
+/// them out once they are applied. What is new still comes with its own.
+pub fn with_imports_of<'a>(old: &str, mut body: Body<'a>) -> Body<'a> {
+    let old = declarations(old).unwrap_or_default();
+    body.retain_imports(|to| {
+        old.imports.iter().any(|(address, _)| address.to_string() == to)
+            || !old.resources.iter().any(|(address, _)| address.to_string() == to)
+    });
+    body
+}
+
+/// Whether a file of ours only tells Terraform to forget.
+pub fn is_tombstone(text: &str) -> bool {
+    text.starts_with("removed") && declarations(text).is_ok_and(|found| found.only_removed)
+}
+
+/// The block by which Terraform forgets a resource without destroying it.
+fn removed<'a>(address: &Address) -> Block<'a> {
+    let lifecycle = Block::new("lifecycle", Vec::new())
+        .attribute("destroy", Expression::Reference("false".to_owned()));
+    Block::new("removed", Vec::new())
+        .attribute("from", Expression::Reference(address.to_string()))
+        .block(lifecycle)
+}
+
+/// `provider.tf`: the region of the partition's IAM, and no other account than this one.
+fn provider(account: Option<&Account>) -> String {
+    let mut block = Block::new("provider", vec!["aws".to_owned()])
+        .optional("region", account.and_then(Account::iam_region));
+    if let Some(account) = account {
+        let ids = vec![Expression::from(account.id.as_str())];
+        block = block.attribute("allowed_account_ids", Expression::List(ids));
+    }
+    format::file(&Body { blocks: vec![block] })
+}

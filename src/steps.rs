@@ -1,0 +1,462 @@
+//! What an export does, entity by entity: the verdict, and the files to write.
+//!
+//! Terraform files are written before raw JSON. The JSON is the base that the next run compares
+//! with, so an export that is interrupted leaves a folder in which AWS still differs from the base
+//! and the next run goes on, rather than one in which a stale `.tf` looks like a person's edit. For
+//! the same reason what refers is written before what it refers to: a role that has its new
+//! reference is as AWS has it, one with its old reference is as the policy's old file has it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::aws::Account;
+use crate::directory::Directory;
+use crate::invisible::visible;
+use crate::module::{Module, body, is_tombstone, with_imports_of};
+use crate::reconcile::{Comparison, Verdict};
+use crate::resource::parts::managed_elsewhere;
+use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
+use crate::settings::ExportSettings;
+use crate::summary::{Failure, KindSummary, Skipped, Summary};
+use crate::terraform::read::{declarations, means_the_same};
+use crate::terraform::{Expression, format};
+
+/// Bytes of the longest path that is written; AWS's longest names take about 150.
+const LONGEST_PATH: usize = 220;
+
+/// What is going to be done, entity by entity.
+pub struct Steps<'a> {
+    directory: &'a Directory,
+    settings: &'a ExportSettings,
+    /// What rendering may refer to once all is written, what it can as the files are now, and what
+    /// it could before a person took something out of them.
+    context: Context,
+    base_context: Context,
+    former_context: Context,
+    module: Module<'a>,
+    steps: Vec<Step>,
+    pub summary: Summary,
+}
+
+struct Step {
+    entity: Box<dyn Entity>,
+    terraform: Action,
+    json: Action,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Keep,
+    Write,
+    Remove,
+    /// Tell Terraform to forget what the file declared, without destroying it.
+    Forget,
+}
+
+impl<'a> Steps<'a> {
+    /// Looks at what lies in the folder; [`Steps::add_kind`] then takes the readings, in the order
+    /// of [`KINDS`].
+    ///
+    /// # Errors
+    ///
+    /// A file that is there and cannot be read.
+    pub fn new(
+        directory: &'a Directory,
+        settings: &'a ExportSettings,
+        readings: &[Reading],
+    ) -> anyhow::Result<Steps<'a>> {
+        let context = Context {
+            organizations_attachments: settings.organizations_attachments,
+            managed_elsewhere: settings.managed_elsewhere,
+            ..Context::default()
+        };
+        let mut own: BTreeSet<String> = readings
+            .iter()
+            .flat_map(|reading| &reading.entities)
+            .map(|entity| entity.terraform_path())
+            .collect();
+        for (kind, reading) in KINDS.iter().zip(readings) {
+            own.extend(files_of_the_gone(directory, kind, reading)?);
+        }
+        let mut module = Module::open(directory)?;
+        let notes = module.read_foreign(&own)?;
+        Ok(Steps {
+            directory,
+            settings,
+            base_context: context.clone(),
+            former_context: context.clone(),
+            context,
+            module,
+            steps: Vec::new(),
+            summary: Summary { notes, ..Summary::default() },
+        })
+    }
+
+    /// Decides on every entity of one kind, read or in the folder.
+    ///
+    /// # Errors
+    ///
+    /// A file that is there and cannot be read.
+    pub fn add_kind(&mut self, kind: &'static Kind, reading: Reading) -> anyhow::Result<()> {
+        let mut summary =
+            KindSummary { kind: kind.plural, one: kind.name, ..KindSummary::default() };
+        summary.complete =
+            reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
+        summary.skipped = reading
+            .skipped
+            .into_iter()
+            .map(|(name, reason)| Skipped { name, reason, json: false })
+            .collect();
+        self.summary.notes.extend(reading.notes);
+        for failure in reading.failures {
+            self.fail(format!("cannot read {}: {}", kind.plural, failure.error), failure.hint);
+        }
+        for unreadable in &reading.unreadable {
+            let name = visible(&unreadable.name);
+            self.fail(
+                format!("cannot read {} `{name}`: {}", kind.name, unreadable.error),
+                unreadable.error.hint(),
+            );
+        }
+        let unreadable: HashSet<&str> =
+            reading.unreadable.iter().map(|unreadable| unreadable.name.as_str()).collect();
+
+        let mut entities = reading.entities;
+        entities.sort_by_cached_key(|entity| entity.json_path());
+        // A listing whose entities shift while it is read has one of them on two pages.
+        entities.dedup_by_key(|entity| entity.json_path());
+        let mut base_files: BTreeSet<String> = BTreeSet::new();
+        for folder in kind.folders {
+            let files = self.directory.files(folder)?;
+            let json = files.into_iter().filter(|name| name.ends_with(".json"));
+            base_files.extend(json.map(|name| format!("{folder}/{name}")));
+        }
+        for entity in entities {
+            if entity.json_path().len() > LONGEST_PATH {
+                let reason = "its name is longer than any that AWS takes".to_owned();
+                summary.skipped.push(Skipped {
+                    name: entity.name().to_owned(),
+                    reason,
+                    json: false,
+                });
+                continue;
+            }
+            let has_base = base_files.remove(&entity.json_path());
+            self.add_actual(entity, has_base, &mut summary)?;
+        }
+        for path in base_files {
+            let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
+            let is_gone =
+                reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
+            self.add_missing(base, is_gone, &mut summary)?;
+        }
+        self.summary.kinds.push(summary);
+        Ok(())
+    }
+
+    /// An entity that AWS has.
+    fn add_actual(
+        &mut self,
+        mut entity: Box<dyn Entity>,
+        has_base: bool,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let json_path = entity.json_path();
+        let (base, base_content) = match has_base {
+            true => parse_base(self.directory, entity.kind(), &json_path)?,
+            false => (None, Vec::new()),
+        };
+        if has_base && base.is_none() {
+            self.fail(
+                format!("`{json_path}` is not the raw JSON of a {}", entity.kind().name),
+                Some("restore the file from Git, or remove it to have it written again".to_owned()),
+            );
+            let desired = self.module.text(&entity.terraform_path())?;
+            self.refer(entity.as_ref(), Action::Keep, desired.as_deref(), None);
+            return Ok(());
+        }
+        let base = base.map(|mut base| {
+            settle(entity.as_mut(), base.as_mut());
+            base
+        });
+        let terraform_path = entity.terraform_path();
+        let desired = self.module.text(&terraform_path)?;
+        let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
+        let json_only = self.json_only(entity.as_ref());
+        let wanted = match &json_only {
+            None => desired.as_deref().map(|old| self.render(entity.as_ref(), old)),
+            Some(_) => None,
+        };
+        let actual_is_base = has_base
+            && match entity.json() {
+                json if json == base_content => true,
+                json => base.as_ref().is_some_and(|base| base.json() == json),
+            };
+        let desired_is_actual = match (&desired, &json_only) {
+            (None, None) => false,
+            (None, Some(_)) => true,
+            (Some(_), Some(_)) => is_tombstone,
+            (Some(desired), None) => {
+                wanted.as_ref().is_some_and(|wanted| means_the_same(wanted, desired))
+            }
+        };
+        let desired_is_base = match (&desired, &base) {
+            (None, None) => true,
+            (Some(_), None) => false,
+            (None, Some(base)) => {
+                self.module.is_fresh()
+                    || base.json_only().is_some()
+                    || managed_elsewhere(base.tags()).is_some()
+            }
+            (Some(desired), Some(base)) => {
+                is_tombstone || self.is_rendering_of(base.as_ref(), desired)
+            }
+        };
+        let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
+        let mut verdict = comparison.verdict();
+        if self.settings.overwrite && matches!(verdict, Verdict::Pending | Verdict::Conflicting) {
+            verdict = Verdict::Drifted;
+        }
+        let name = entity.name().to_owned();
+        let (terraform, json) = match verdict {
+            Verdict::Unchanged => {
+                summary.unchanged += 1;
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Pending => {
+                summary.pending.push(terraform_path.clone());
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Conflicting => {
+                summary.conflicting.push(terraform_path.clone());
+                (Action::Keep, Action::Keep)
+            }
+            Verdict::Converged => {
+                summary.written.push(name.clone());
+                (Action::Keep, Action::Write)
+            }
+            Verdict::Drifted => {
+                summary.written.push(name.clone());
+                let terraform = match (&json_only, &desired) {
+                    (None, _) => Action::Write,
+                    (Some(_), Some(_)) => Action::Forget,
+                    (Some(_), None) => Action::Keep,
+                };
+                (terraform, if actual_is_base { Action::Keep } else { Action::Write })
+            }
+        };
+        if let Some(reason) = &json_only {
+            summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
+        }
+        self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
+        if base.is_some()
+            && json_only.is_none()
+            && let Some(Expression::Reference(reference)) = entity.reference()
+        {
+            self.former_context.references.insert(entity.arn().to_owned(), reference);
+        }
+        self.steps.push(Step { entity, terraform, json });
+        Ok(())
+    }
+
+    /// An entity that has files and was not read: it is gone, or nothing is known.
+    fn add_missing(
+        &mut self,
+        base: Box<dyn Entity>,
+        is_gone: bool,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let terraform_path = base.terraform_path();
+        let desired = self.module.text(&terraform_path)?;
+        let is_ours = desired.as_ref().is_none_or(|desired| {
+            is_tombstone(desired) || self.is_rendering_of(base.as_ref(), desired)
+        });
+        self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
+        if !is_gone {
+            summary.unknown += 1;
+            return Ok(());
+        }
+        if !is_ours && !self.settings.overwrite {
+            summary.conflicting.push(terraform_path);
+            return Ok(());
+        }
+        self.context.references.remove(base.arn());
+        summary.removed.push(base.name().to_owned());
+        let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
+        self.steps.push(Step { entity: base, terraform, json: Action::Remove });
+        Ok(())
+    }
+
+    /// The Terraform of an entity, as it is to be in place of `old`.
+    fn render(&self, entity: &dyn Entity, old: &str) -> String {
+        let body = body(entity, &self.context, old);
+        if !self.settings.imports {
+            return format::file(&body.without_imports());
+        }
+        let text = format::file(&body);
+        if old.is_empty() || text == old { text } else { format::file(&with_imports_of(old, body)) }
+    }
+
+    /// Whether a file is what an earlier export wrote, whoever took import blocks out of it since.
+    fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
+        [&self.base_context, &self.former_context].into_iter().any(|context| {
+            let body = body(base, context, text);
+            format::file(&body) == text || format::file(&with_imports_of(text, body)) == text
+        })
+    }
+
+    /// Why an entity is raw JSON only, here and with these settings.
+    fn json_only(&self, entity: &dyn Entity) -> Option<JsonOnly> {
+        let owner =
+            || managed_elsewhere(entity.tags()).filter(|_| !self.settings.managed_elsewhere);
+        entity
+            .json_only()
+            .or_else(owner)
+            .or_else(|| self.module.declared_elsewhere(entity, &self.context))
+    }
+
+    /// Notes what other entities may refer to, before and after this export.
+    fn refer(
+        &mut self,
+        entity: &dyn Entity,
+        terraform: Action,
+        desired: Option<&str>,
+        wanted: Option<&str>,
+    ) {
+        let Some(Expression::Reference(reference)) = entity.reference() else { return };
+        let declares = |text: &str| {
+            wanted == Some(text)
+                || declarations(text).is_ok_and(|found| {
+                    found
+                        .resources
+                        .iter()
+                        .any(|(address, _)| reference.starts_with(&format!("{address}.")))
+                })
+        };
+        let is_declared = desired.is_some_and(declares);
+        let is_elsewhere = self.module.has_under_our_address(entity, &self.context);
+        if is_declared || is_elsewhere {
+            self.base_context.references.insert(entity.arn().to_owned(), reference.clone());
+        }
+        let stays = terraform == Action::Keep && is_declared;
+        if terraform == Action::Write || stays || is_elsewhere {
+            self.context.references.insert(entity.arn().to_owned(), reference);
+        }
+    }
+
+    /// Writes and removes files. The module's shared files come first, if there is anything in it.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written or removed; all files are then old or new.
+    pub fn write(&mut self, account: Option<&Account>) -> anyhow::Result<()> {
+        let directory = self.directory;
+        if !self.steps.is_empty() {
+            for (path, content) in self.module.missing_files(account) {
+                directory.write(&path, content.as_bytes())?;
+                self.summary.module_files_written.push(path);
+            }
+        }
+        for kind in KINDS.iter().rev() {
+            self.write_terraform(kind)?;
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Remove) {
+            directory.remove(&step.entity.json_path())?;
+        }
+        for step in self.steps.iter().filter(|step| step.json == Action::Write) {
+            directory.write(&step.entity.json_path(), &step.entity.json())?;
+        }
+        Ok(())
+    }
+
+    /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
+    fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
+        let directory = self.directory;
+        let steps = || self.steps.iter().filter(|step| std::ptr::eq(step.entity.kind(), kind));
+        for step in steps().filter(|step| step.terraform == Action::Remove) {
+            directory.remove(&step.entity.terraform_path())?;
+        }
+        for step in steps() {
+            let entity = step.entity.as_ref();
+            match step.terraform {
+                Action::Write => {
+                    let path = entity.terraform_path();
+                    let old = self.module.text(&path)?.unwrap_or_default();
+                    directory.write(&path, self.render(entity, &old).as_bytes())?;
+                }
+                Action::Forget => {
+                    let path = entity.terraform_path();
+                    let old = self.module.text(&path)?.unwrap_or_default();
+                    match self.module.forget(&old) {
+                        Some(text) => directory.write(&path, text.as_bytes())?,
+                        None => directory.remove(&path)?,
+                    }
+                }
+                Action::Keep | Action::Remove => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: String, hint: Option<String>) {
+        let failure = Failure { error, hint };
+        if !self.summary.failures.contains(&failure) {
+            self.summary.failures.push(failure);
+        }
+    }
+}
+
+/// The Terraform files of entities that are gone from AWS. They are about to go as well, so what
+/// they declare (an instance profile, say) may already belong to another entity.
+fn files_of_the_gone(
+    directory: &Directory,
+    kind: &Kind,
+    reading: &Reading,
+) -> anyhow::Result<Vec<String>> {
+    let known: HashSet<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
+    let mut found = Vec::new();
+    for folder in kind.folders.iter().filter(|folder| reading.complete.contains(*folder)) {
+        for name in directory.files(folder)? {
+            let path = format!("{folder}/{name}");
+            if name.ends_with(".json")
+                && !known.contains(&path)
+                && let (Some(base), _) = parse_base(directory, kind, &path)?
+                && !reading.unreadable.iter().any(|unreadable| unreadable.name == base.name())
+            {
+                found.push(base.terraform_path());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The entity in a raw JSON file, and the file's bytes. No entity: the file is not ours.
+pub type Base = (Option<Box<dyn Entity>>, Vec<u8>);
+
+/// Reads a raw JSON file back.
+///
+/// # Errors
+///
+/// The file is there and cannot be read.
+pub fn parse_base(directory: &Directory, kind: &Kind, path: &str) -> anyhow::Result<Base> {
+    let Some(content) = directory.read(path)? else { return Ok((None, Vec::new())) };
+    let entity = std::str::from_utf8(&content)
+        .ok()
+        .and_then(|text| (kind.parse)(text).ok())
+        .filter(|entity| entity.json_path() == path);
+    Ok((entity, content))
+}
+
+/// Keeps the base's wording of every document that means the same: AWS returns lists that are sets
+/// in another order from one read to the next.
+fn settle(entity: &mut dyn Entity, base: &mut dyn Entity) {
+    let mut base_documents: HashMap<_, _> =
+        base.documents().into_iter().map(|(key, _, document)| (key, document)).collect();
+    for (key, dialect, document) in entity.documents() {
+        if let Some(base) = base_documents.remove(&key)
+            && *base != *document
+            && document.means_the_same(base, dialect)
+        {
+            document.clone_from(base);
+        }
+    }
+}
