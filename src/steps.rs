@@ -107,6 +107,7 @@ impl<'a> Steps<'a> {
             .map(|(name, reason)| Skipped { name, reason, json: false })
             .collect();
         self.summary.notes.extend(reading.notes);
+        self.summary.missing.extend(reading.missing);
         for failure in reading.failures {
             self.fail(format!("cannot read {}: {}", kind.plural, failure.error), failure.hint);
         }

@@ -25,6 +25,8 @@ pub struct Summary {
     /// Files of the module that were missing: `terraform/versions.tf` …
     pub module_files_written: Vec<String>,
     pub notes: Vec<String>,
+    /// What the files given do not tell.
+    pub missing: Vec<Missing>,
     pub failures: Vec<Failure>,
     /// API calls made, retries not counted; absent when files were read.
     pub calls: Option<usize>,
@@ -60,6 +62,15 @@ pub struct Skipped {
     pub reason: String,
     /// Whether the raw JSON is written all the same.
     pub json: bool,
+}
+
+/// What the AWS CLI would tell and no file does.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Missing {
+    /// The command whose output tells it, for one entity where it takes one each.
+    pub command: String,
+    /// `description and session duration of 78 roles`.
+    pub what: String,
 }
 
 /// Something that could not be read; the exit code is 1 then.
@@ -146,6 +157,16 @@ impl Summary {
                 )?;
             }
         }
+        if !self.missing.is_empty() {
+            writeln!(
+                out,
+                "\nnote: the files do not tell everything; what they leave open, Terraform is told to leave alone\n\
+                 (`ignore_changes`). Add the output of"
+            )?;
+        }
+        for missing in &self.missing {
+            writeln!(out, "  `{}`\n    {}", visible(&missing.command), missing.what)?;
+        }
         for note in &self.notes {
             writeln!(out, "\nnote: {note}")?;
         }
@@ -159,7 +180,7 @@ impl Summary {
 impl KindSummary {
     /// `1 role`, `2 roles`.
     fn counted(&self, count: usize) -> String {
-        format!("{count} {}", if count == 1 { self.one } else { self.kind })
+        self::count(count, self.one)
     }
 
     fn print_skipped(&self, out: &mut String) -> fmt::Result {
@@ -187,6 +208,15 @@ impl KindSummary {
             )?;
         }
         Ok(())
+    }
+}
+
+/// A number of things: `1 role`, `2 roles`, `3 policies`.
+pub fn count(number: usize, one: &str) -> String {
+    match one.strip_suffix('y') {
+        _ if number == 1 => format!("1 {one}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {one}s"),
     }
 }
 

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use crate::aws::{CallError, Dump, DumpError, Item, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
-use crate::summary::Failure;
+use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
@@ -157,6 +157,8 @@ pub struct Reading {
     pub failures: Vec<Failure>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
+    /// What files do not tell, so that Terraform is told to leave it alone.
+    pub missing: Vec<Missing>,
     /// What was left aside on purpose, with the reason.
     pub skipped: Vec<(String, String)>,
 }

@@ -14,7 +14,7 @@ use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
-use crate::summary::Failure;
+use crate::summary::{Failure, Missing, count};
 use crate::terraform::{Address, Body, Expression, label, resource};
 
 pub static KIND: Kind = Kind {
@@ -306,13 +306,14 @@ fn read_dump(dump: &Dump) -> Reading {
         .filter(|policy| policy.tags.is_none() && !policy.policy_summary.aws_managed)
         .collect();
     if let Some(policy) = untagged.first() {
-        let id = visible(&policy.policy_summary.id);
-        reading.notes.push(format!(
-            "the tags of {} organizations policies are not in these files, so Terraform is told to leave them alone; \
-             add the output of `aws organizations list-tags-for-resource --resource-id {id}` for each, in a file \
-             that has the ID in its name",
-            untagged.len()
-        ));
+        let id = &policy.policy_summary.id;
+        reading.missing.push(Missing {
+            command: format!("aws organizations list-tags-for-resource --resource-id {id}"),
+            what: format!(
+                "for each, in a file with the ID in its name: tags of {}",
+                count(untagged.len(), "organizations policy")
+            ),
+        });
     }
     let described: HashSet<&str> =
         policies.iter().map(|policy| policy.policy_summary.id.as_str()).collect();

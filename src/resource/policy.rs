@@ -16,7 +16,7 @@ use super::{
 use crate::aws::{CallError, Dump, Live, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
-use crate::summary::Failure;
+use crate::summary::{Failure, Missing, count};
 use crate::terraform::{Body, Expression, resource};
 
 pub static KIND: Kind = Kind {
@@ -233,12 +233,13 @@ fn read_dump(dump: &Dump) -> Reading {
     let undescribed: Vec<_> =
         policies.iter().filter(|policy| policy.tags.is_none() && !policy.is_of_aws()).collect();
     if let Some(first) = undescribed.first() {
-        reading.notes.push(format!(
-            "the description and tags of {} policies are not in these files, so Terraform is told to leave them \
-             alone; add the output of `aws iam get-policy --policy-arn {}` for each",
-            undescribed.len(),
-            crate::invisible::visible(&first.arn)
-        ));
+        reading.missing.push(Missing {
+            command: format!("aws iam get-policy --policy-arn {}", first.arn),
+            what: format!(
+                "for each: description and tags of {}, and so whether CloudFormation manages them",
+                count(undescribed.len(), "customer policy")
+            ),
+        });
     }
     let known: HashSet<&str> = policies.iter().map(|policy| policy.arn.as_str()).collect();
     let is_listed_only = |arn: &String| dump.owns(arn) && !known.contains(arn.as_str());

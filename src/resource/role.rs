@@ -18,7 +18,7 @@ use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
-use crate::summary::Failure;
+use crate::summary::{Failure, Missing, count};
 use crate::terraform::{Address, Body, label, resource};
 
 pub static KIND: Kind = Kind {
@@ -392,10 +392,10 @@ fn read_dump(dump: &Dump) -> Reading {
 
     let undescribed = roles.iter().filter(|role| role.max_session_duration.is_none()).count();
     if undescribed > 0 {
-        reading.notes.push(format!(
-            "the description and session duration of {undescribed} roles are not in these files, so Terraform is told \
-             to leave them alone; add the output of `aws iam list-roles`"
-        ));
+        reading.missing.push(Missing {
+            command: "aws iam list-roles".to_owned(),
+            what: format!("description and session duration of {}", count(undescribed, "role")),
+        });
     }
     let untagged: Vec<_> = roles
         .iter()
@@ -404,12 +404,10 @@ fn read_dump(dump: &Dump) -> Reading {
         .map(|profile| profile.instance_profile_name.as_str())
         .collect();
     if let Some(name) = untagged.first() {
-        reading.notes.push(format!(
-            "the tags of {} instance profiles are not in these files, so Terraform is told to leave them alone; \
-             add the output of `aws iam get-instance-profile --instance-profile-name {}` for each",
-            untagged.len(),
-            visible(name)
-        ));
+        reading.missing.push(Missing {
+            command: format!("aws iam get-instance-profile --instance-profile-name {name}"),
+            what: format!("for each: tags of {}", count(untagged.len(), "instance profile")),
+        });
     }
     // A list of none is what a filtered call prints too: no proof that every role is gone.
     let known: HashSet<&str> = roles.iter().map(|role| role.arn.as_str()).collect();
