@@ -194,7 +194,10 @@ fn each_way_of_failing(
             let changes = before.only(*kind).changes(&after.only(*kind));
             assert_eq!(&changes, *expected, "{operation} {how:?}\n{outcome}");
         }
-        assert!(outcome.stdout.contains("with files here were not read, left alone"), "{outcome}");
+        assert!(
+            outcome.stdout.contains("have files here and were not read, left alone"),
+            "{outcome}"
+        );
         if how == How::Denied && operation == "ListPolicies" {
             // Most accounts may not read their organization: that is no failure.
             let outcome = outcome.succeeded();
@@ -432,7 +435,7 @@ fn files_of_a_type_that_is_no_longer_enabled_stay() {
     let before = case.tree();
     case.aws.world().organization = Some(Vec::new());
     let outcome = case.export(&[]).succeeded();
-    assert!(outcome.stdout.contains("organizations policies: 3 with files here were not read"));
+    assert!(outcome.stdout.contains("3 organizations policies have files here and were not read"));
     assert_eq!(case.tree(), before);
 }
 

@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-pub mod module;
 pub mod counting_proxy;
 pub mod fake_aws;
+pub mod module;
 pub mod python;
 pub mod run;
 
