@@ -40,6 +40,12 @@ impl CallError {
         CallError { call, reason: Reason::CutShort, message }
     }
 
+    /// An answer that lacks what was asked for: nothing is known then.
+    pub fn empty(call: &'static str) -> CallError {
+        let message = "its answer does not hold what was asked for".to_owned();
+        CallError { call, reason: Reason::Other, message }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self.reason {

@@ -455,8 +455,7 @@ async fn describe(live: &Live, listed: &Summary) -> Result<Option<OrganizationsP
     let Some((summary, content)) =
         policy.and_then(|policy| policy.policy_summary.zip(policy.content))
     else {
-        let message = "its answer holds no policy".to_owned();
-        return Err(CallError { call, reason: Reason::Other, message });
+        return Err(CallError::empty(call));
     };
     let mut policy = OrganizationsPolicy {
         policy_summary: Summary::from(summary),

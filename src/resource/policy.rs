@@ -296,21 +296,20 @@ async fn complete_policy(
     }
     let request = live.iam.get_policy().policy_arn(&policy.arn);
     let completed = match live.call("iam:GetPolicy", request.send()).await {
-        Ok(answer) => {
-            let answer = answer.policy;
-            let tags = answer.as_ref().and_then(|policy| policy.tags.clone()).unwrap_or_default();
-            policy.add_summary(Summary {
-                arn: policy.arn.clone(),
-                policy_id: answer
-                    .as_ref()
-                    .and_then(|policy| policy.policy_id.clone())
-                    .unwrap_or_default(),
-                description: answer.and_then(|policy| policy.description),
-                tags: tags.into_iter().map(Tag::from).collect(),
-            });
-            policy.normalize();
-            Ok(Some(policy))
-        }
+        Ok(answer) => match answer.policy {
+            Some(answer) => {
+                let tags = answer.tags.unwrap_or_default();
+                policy.add_summary(Summary {
+                    arn: policy.arn.clone(),
+                    policy_id: answer.policy_id.unwrap_or_default(),
+                    description: answer.description,
+                    tags: tags.into_iter().map(Tag::from).collect(),
+                });
+                policy.normalize();
+                Ok(Some(policy))
+            }
+            None => Err(CallError::empty("iam:GetPolicy")),
+        },
         Err(error) if error.reason == Reason::NotFound => Ok(None),
         Err(error) => Err(error),
     };

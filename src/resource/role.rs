@@ -492,11 +492,9 @@ async fn complete_role(
                 let request = live.iam.get_role().role_name(&name);
                 match live.call("iam:GetRole", request.send()).await {
                     Ok(answer) => {
-                        let answer = answer.role;
-                        role.description =
-                            answer.as_ref().and_then(|role| role.description.clone());
-                        role.max_session_duration =
-                            answer.and_then(|role| role.max_session_duration);
+                        let answer = answer.role.ok_or_else(|| CallError::empty("iam:GetRole"))?;
+                        role.description = answer.description;
+                        role.max_session_duration = answer.max_session_duration;
                     }
                     Err(error) if error.reason == Reason::NotFound => return Ok(None),
                     Err(error) => return Err(error),
@@ -514,8 +512,10 @@ async fn complete_role(
                 Err(error) if error.reason == Reason::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let tags = answer.instance_profile.and_then(|profile| profile.tags);
-            profile.tags = Some(tags.unwrap_or_default().into_iter().map(Tag::from).collect());
+            let answer = answer.instance_profile;
+            let answer = answer.ok_or_else(|| CallError::empty("iam:GetInstanceProfile"))?;
+            profile.tags =
+                Some(answer.tags.unwrap_or_default().into_iter().map(Tag::from).collect());
             role.instance_profile_list.push(profile);
         }
         role.sort();
