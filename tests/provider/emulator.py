@@ -376,7 +376,7 @@ def serve(port):
 
     class Dispatcher(DomainDispatcherApplication):
         # The emulator lists its own folder for every request otherwise.
-        @functools.lru_cache(maxsize=None)
+        @functools.lru_cache(maxsize=None)  # noqa: B019  one dispatcher, as long as the process
         def get_backend_for_host(self, host):
             return super().get_backend_for_host(host)
 

@@ -1101,8 +1101,11 @@ class Foundations(Case):
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, str(pathlib.Path(mirror.__file__)), folder]
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                run = lambda _: subprocess.run(command, capture_output=True, text=True, check=True)
-                printed = {finished.stdout for finished in pool.map(run, range(4))}
+                runs = [
+                    pool.submit(subprocess.run, command, capture_output=True, text=True, check=True)
+                    for _ in range(4)
+                ]
+                printed = {run.result().stdout for run in runs}
             self.assertEqual(len(printed), 1)
             configuration = pathlib.Path(printed.pop().strip())
             before = configuration.stat().st_mtime_ns

@@ -2,7 +2,6 @@
 
 import urllib.parse
 
-from api import ApiError
 from resources.base import ignoring
 
 NOT_FOUND = ("NoSuchEntity",)

@@ -1,6 +1,7 @@
 """aws_iam_role."""
 
 import policy_documents
+from api import ApiError
 from resources import iam
 from resources.base import (
     Resource,
@@ -156,7 +157,7 @@ class IamRole(Resource):
             retrying(
                 provider.retry_seconds, ("DeleteConflict",), client.iam, "DeleteRole", RoleName=name
             )
-        except iam.ApiError as error:
+        except ApiError as error:
             if error.code not in iam.NOT_FOUND:
                 raise
 
