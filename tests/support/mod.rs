@@ -6,6 +6,7 @@ pub mod counting_proxy;
 pub mod fake_aws;
 pub mod module;
 pub mod python;
+pub mod repository;
 pub mod run;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! A generated module under the real Terraform, with the double of the provider and the emulator.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -34,9 +35,16 @@ pub struct Plan(Value);
 impl<'a> Module<'a> {
     /// Initializes the module in `folder`.
     pub fn new(folder: &Path, emulator: &'a Emulator) -> Module<'a> {
+        Module::initialize(folder, emulator).unwrap_or_else(|output| {
+            panic!("`terraform init` failed:\n{}", String::from_utf8_lossy(&output.stderr))
+        })
+    }
+
+    /// Initializes the module in `folder`, or tells what Terraform said.
+    pub fn initialize(folder: &Path, emulator: &'a Emulator) -> Result<Module<'a>, Output> {
         let module = Module { folder: folder.to_owned(), emulator };
-        module.run(&["init", "-input=false"]);
-        module
+        let output = module.output(&["init", "-input=false"]);
+        if output.status.success() { Ok(module) } else { Err(output) }
     }
 
     /// Runs a command that must succeed; the answer is its stdout.
@@ -100,9 +108,28 @@ impl Plan {
         imported.map(|change| change["address"].as_str().expect("text").to_owned()).collect()
     }
 
+    /// Whether the plan is about a resource at all.
+    pub fn has(&self, address: &str) -> bool {
+        self.changes().any(|change| change["address"] == address)
+    }
+
     /// How many resources the plan is about.
     pub fn resources(&self) -> usize {
         self.changes().count()
+    }
+
+    /// The arguments in which before and after of one resource differ.
+    pub fn changed_arguments(&self, address: &str) -> Vec<String> {
+        let change = self.change(address);
+        let (Some(before), Some(after)) =
+            (change["before"].as_object(), change["after"].as_object())
+        else {
+            return Vec::new();
+        };
+        let is_unknown = |name: &String| change["after_unknown"][name] == true;
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differs = |name: &&String| !is_unknown(name) && before.get(*name) != after.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
     }
 
     /// Before and after of one resource.

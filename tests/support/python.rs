@@ -59,8 +59,18 @@ impl Emulator {
     /// Starts the emulator with an account: a folder of an export, or what the AWS CLI wrote.
     pub fn start(account: Option<&Path>) -> Emulator {
         let mut command = Command::new(python());
-        command.arg(project().join("tests/provider/emulator.py"));
-        command.args(account);
+        command.arg(project().join("tests/provider/emulator.py")).args(account);
+        Emulator::run(command)
+    }
+
+    /// Starts the emulator with an account that has nothing in it.
+    pub fn empty(account_id: &str) -> Emulator {
+        let mut command = Command::new(python());
+        command.arg(project().join("tests/provider/emulator.py")).args(["--account", account_id]);
+        Emulator::run(command)
+    }
+
+    fn run(mut command: Command) -> Emulator {
         let mut process = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -72,6 +82,22 @@ impl Emulator {
             .expect("the emulator prints its port");
         assert!(!port.trim().is_empty(), "the emulator did not start");
         Emulator { process, endpoint: format!("http://127.0.0.1:{}", port.trim()) }
+    }
+
+    /// Runs statements of Python in which `client` calls the API: `client.iam("GetRole", …)`.
+    pub fn call(&self, statements: &str) -> String {
+        let output = Command::new(python())
+            .args(["-c", &format!("import os\nfrom api import Client\nclient = Client(os.environ['AWS_ENDPOINT_URL'])\n{statements}")])
+            .env("PYTHONPATH", project().join("tests/provider"))
+            .envs(self.environment())
+            .output()
+            .expect("run Python");
+        assert!(
+            output.status.success(),
+            "{statements}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// The environment in which the AWS SDKs and Terraform use the emulator.
