@@ -1,6 +1,6 @@
 """Starts the AWS emulator in this process, optionally filled with an account.
 
-    python emulator.py [ACCOUNT] [--port PORT] [--account NUMBER]
+    python emulator.py [ACCOUNT] [--port PORT] [--account NUMBER] [--unchecked]
 
 prints the port as its first line and serves until it is ended. ACCOUNT is one of
 
@@ -12,7 +12,9 @@ prints the port as its first line and serves until it is ended. ACCOUNT is one o
 
 The account goes straight into the emulator's backends, so thousands of entities
 take a second, and identifiers, ARNs and dates are those of the input. Nothing
-is checked on the way: what AWS once accepted is taken as it is.
+is checked on the way: what AWS once accepted is taken as it is. What the API is
+given later is checked, in places more strictly than AWS does (a number in a
+condition is refused); with --unchecked any policy document is taken.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import os
 import pathlib
 import re
 import sys
+import threading
 import urllib.parse
 
 PARTITION = "aws"
@@ -357,6 +360,13 @@ def extend_emulator(number):
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
 
 
+def take_any_document():
+    from moto.iam import policy_validation
+
+    policy_validation.IAMPolicyDocumentValidator.validate = lambda self: None
+    policy_validation.IAMTrustPolicyDocumentValidator.validate = lambda self: None
+
+
 def serve(port):
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -374,7 +384,14 @@ def serve(port):
             if "PROVIDER_EMULATOR_LOG" in os.environ:
                 print(self.headers.get("X-Amz-Target"), message % arguments, file=sys.stderr)
 
+    one_at_a_time = threading.Lock()
+
     class Dispatcher(DomainDispatcherApplication):
+        # The emulator's backends are plain dicts: a listing fails if another thread adds to one.
+        def __call__(self, environ, start_response):
+            with one_at_a_time:
+                return super().__call__(environ, start_response)
+
         # The emulator lists its own folder for every request otherwise.
         @functools.lru_cache(maxsize=None)  # noqa: B019  one dispatcher, as long as the process
         def get_backend_for_host(self, host):
@@ -397,11 +414,14 @@ def main():
     parser.add_argument("path", nargs="?", help="the account to fill the emulator with")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--account", help="the account's number, if the input does not tell")
+    parser.add_argument("--unchecked", action="store_true", help="take any policy document")
     arguments = parser.parse_args()
     account = read_account(arguments.path, arguments.account) if arguments.path else Account(
         arguments.account
     )
     extend_emulator(account.number)
+    if arguments.unchecked:
+        take_any_document()
     fill(account)
     serve(arguments.port)
 
