@@ -7,10 +7,11 @@ mod support;
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::module::Module;
 use support::python::{Emulator, project};
 use support::repository::{Repository, Tree, differences};
+use unicode_normalization::UnicodeNormalization;
 
 /// Members that AWS assigns anew, or that hold such a value, whatever Terraform asks for.
 const ASSIGNED: &[&str] = &[
@@ -65,8 +66,9 @@ fn normalized(tree: &Tree) -> Tree {
             summary["Arn"] = "ARN".into();
         }
         drop_what_aws_owns(&mut value);
-        sort_keys(&mut value);
-        let text = serde_json::to_string_pretty(&value).expect("plain data");
+        level_numbers(&mut value);
+        // Terraform normalizes every text.
+        let text = serde_json::to_string_pretty(&value).expect("plain data").nfc().collect();
         assert_eq!(normalized.insert(path.clone(), text), None, "`{path}` stands for two");
     }
     normalized
@@ -102,7 +104,7 @@ fn drop_what_aws_owns(value: &mut Value) {
     {
         summary.remove("Description");
     }
-    for tags in members.get_mut("Tags").and_then(Value::as_array_mut) {
+    if let Some(tags) = members.get_mut("Tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| !is_of_aws(tag));
     }
     if let Some(profiles) = members.get_mut("InstanceProfileList").and_then(Value::as_array_mut) {
@@ -117,11 +119,15 @@ fn is_of_aws(tag: &Value) -> bool {
     tag["Key"].as_str().is_some_and(|key| key.starts_with("aws:"))
 }
 
-/// `jsonencode` sorts the keys of a document. Lists stay as they are, and numbers too.
-fn sort_keys(value: &mut Value) {
+/// `jsonencode` writes `1.0` as `1` and `-0` as `0`, and so does the provider.
+fn level_numbers(value: &mut Value) {
     match value {
-        Value::Object(members) => members.values_mut().for_each(sort_keys),
-        Value::Array(items) => items.iter_mut().for_each(sort_keys),
+        Value::Object(members) => members.values_mut().for_each(level_numbers),
+        Value::Array(items) => items.iter_mut().for_each(level_numbers),
+        Value::Number(number) => {
+            let number = number.as_f64().expect("a number") + 0.0;
+            *value = json!({ "number": number.to_string() });
+        }
         _ => {}
     }
 }
@@ -129,65 +135,79 @@ fn sort_keys(value: &mut Value) {
 fn assert_same(lost: &Tree, made: &Tree) {
     let (lost, made) = (normalized(lost), normalized(made));
     for (path, content) in &lost {
-        if let Some(found) = made.get(path) {
-            assert_eq!(found, content, "{path}");
-        }
+        let found = made.get(path).unwrap_or_else(|| panic!("`{path}` did not come back"));
+        let different = content.lines().zip(found.lines()).find(|(old, new)| old != new);
+        assert!(content == found, "{path}: {different:?}");
     }
     assert_eq!(differences(&lost, &made), [""; 0]);
+}
+
+/// An account with nothing in it but what no module makes: the policies that are attached by their
+/// ARN, most of them AWS's own, and an organization.
+fn empty_account(account_id: &str, tree: &Tree) -> Emulator {
+    let lines = tree.values().flat_map(|content| content.lines());
+    let arns =
+        lines.filter_map(|line| line.trim().strip_prefix("policy_arn = \"")?.strip_suffix('"'));
+    let policies: Vec<Value> = arns.map(|arn| json!({ "Arn": arn })).collect();
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    let account = json!({ "account": account_id, "policies": policies });
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::unchecked(file.path());
+    emulator.call("client.organizations('CreateOrganization', FeatureSet='ALL')");
+    emulator
 }
 
 /// Applies what was exported without import blocks to an empty account, in one go; the answer is
 /// an export of what came of it.
 fn recovered(restore: &Repository, account_id: &str) -> Tree {
-    let emulator = Emulator::empty(account_id);
-    prepare(&emulator, &restore.tree());
+    let emulator = empty_account(account_id, &restore.tree());
     let module = Module::new(&restore.root(), &emulator);
     let plan = module.plan();
     assert_eq!(plan.actions().len(), plan.resources());
     assert!(plan.actions().iter().all(|action| action.ends_with(" create")));
     module.apply();
-    let plan = module.plan();
-    assert_eq!(plan.actions(), [""; 0]);
+    assert_eq!(module.plan().actions(), [""; 0]);
 
     let live = Repository::new();
     live.export(&emulator, &[]);
-    live.tree()
+    let mut made = live.tree();
+    made.retain(|path, _| !path.starts_with("terraform/"));
+    made
 }
 
-/// What AWS and its organization have before anybody applies anything: AWS's own policies, and an
-/// organization with all policy types on.
-fn prepare(emulator: &Emulator, tree: &Tree) {
-    let _ = tree;
-    emulator.call(
-        "client.organizations('CreateOrganization', FeatureSet='ALL')\n\
-         root = client.organizations('ListRoots')['Roots'][0]['Id']\n",
-    );
-}
-
-fn assert_recovers(account: &Path, account_id: &str) {
+/// From files to Terraform to an empty account; `left_out` are Terraform files that no account
+/// takes together with the others.
+fn assert_recovers(account: &Path, account_id: &str, left_out: &[&str]) {
     let emulator = Emulator::start(Some(account));
     let lost = Repository::new();
     lost.export(&emulator, &[]);
     let restore = Repository::new();
     restore.export_from(account, &["--no-import"]);
+    for path in left_out {
+        restore.remove(path);
+        lost.remove(path);
+    }
     assert_same(&expressible(&lost.tree()), &recovered(&restore, account_id));
 }
 
 #[test]
 fn example_account_comes_back_from_files() {
-    assert_recovers(&project().join("examples/account"), "111122223333");
+    assert_recovers(&project().join("examples/account"), "111122223333", &[]);
 }
 
 #[test]
 fn hostile_account_comes_back_from_files() {
-    assert_recovers(&project().join("tests/accounts/hostile"), "111122223333");
+    // Its name is another's in Unicode's other form, and Terraform makes one of the two.
+    let twin = "terraform/organizations_policy.p-name0013.tf";
+    assert_recovers(&project().join("tests/accounts/hostile"), "999988887777", &[twin]);
 }
 
 #[test]
 fn example_account_comes_back_from_the_raw_json_in_git() {
     let account = project().join("examples/account");
+    let emulator = Emulator::start(Some(&account));
     let git = Repository::new();
-    git.export_from(&account, &[]);
+    git.export(&emulator, &[]);
     let restore = Repository::new();
     restore.export_from(git.folder(), &["--no-import"]);
     assert_same(&expressible(&git.tree()), &recovered(&restore, "111122223333"));
