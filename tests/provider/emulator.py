@@ -356,6 +356,16 @@ def extend_emulator(number):
             owner = f"{self.master_account_id}:policy/{self.organization_id}"
             return f"arn:aws:organizations::{owner}/{name}"
 
+    # AWS leaves a description alone that UpdateRole does not name.
+    backend = moto.iam.models.IAMBackend
+    update_role = backend.update_role
+
+    def update_role_of_aws(self, role_name, role_description, max_session_duration):
+        if role_description is None:
+            role_description = self.get_role(role_name).description
+        return update_role(self, role_name, role_description, max_session_duration)
+
+    backend.update_role = update_role_of_aws
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
 
