@@ -17,7 +17,7 @@ use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
 use crate::settings::ExportSettings;
 use crate::summary::{Failure, KindSummary, Skipped, Summary};
-use crate::terraform::read::{declarations, means_the_same};
+use crate::terraform::read::{declarations, has_the_same_lines, means_the_same};
 use crate::terraform::{Expression, format};
 
 /// Bytes of the longest path that is written; AWS's longest names take about 150.
@@ -301,7 +301,13 @@ impl<'a> Steps<'a> {
     fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
         [&self.base_context, &self.former_context].into_iter().any(|context| {
             let body = body(base, context, text);
-            format::file(&body) == text || format::file(&with_imports_of(text, body)) == text
+            let written = format::file(&body);
+            if written == text {
+                return true;
+            }
+            let written = format::file(&with_imports_of(text, body));
+            // AWS has the documents that Terraform wrote with their keys in another order.
+            has_the_same_lines(&written, text) && means_the_same(&written, text)
         })
     }
 

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
+use hcl::Structure;
 use hcl_edit::expr::{Expression, TraversalOperator};
 use hcl_edit::structure::Body;
-
 use serde_json::Value;
 
 use super::Address;
@@ -125,7 +125,8 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// Whether two files differ in comments, white space and the spelling of strings at most.
+/// Whether two files differ in comments, white space, the spelling of strings, the order of
+/// arguments, of keys and of blocks at most.
 pub fn means_the_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -136,8 +137,51 @@ pub fn means_the_same(one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether two files consist of the same lines, but for their order and the columns that follow
+/// from it. Of two files that mean the same, one then holds nothing that the other has not.
+pub fn has_the_same_lines(one: &str, other: &str) -> bool {
+    let lines = |text: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut lines: Vec<String> = text.lines().map(words).collect();
+        lines.sort_unstable();
+        lines
+    };
+    lines(one) == lines(other)
+}
+
+/// What a file says, with its blocks in one order.
 fn parsed(text: &str) -> Option<hcl::Body> {
-    hcl::parse(text).ok()
+    let mut file = hcl::parse(text).ok()?;
+    file.0.iter_mut().for_each(sort_arguments);
+    file.0.sort_by_cached_key(|structure| match structure {
+        Structure::Attribute(argument) => (argument.key.to_string(), String::new()),
+        Structure::Block(block) => {
+            let labels = block.labels.iter().map(|label| label.as_str());
+            let target = block
+                .body
+                .attributes()
+                .find(|argument| matches!(argument.key.as_str(), "to" | "from"));
+            (
+                std::iter::once(block.identifier.as_str())
+                    .chain(labels)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                target.map(|argument| argument.expr.to_string()).unwrap_or_default(),
+            )
+        }
+    });
+    Some(file)
+}
+
+/// Blocks within a block may be a list, whose order counts.
+fn sort_arguments(structure: &mut Structure) {
+    let Structure::Block(block) = structure else { return };
+    let structures = &mut block.body.0;
+    structures.iter_mut().for_each(sort_arguments);
+    structures.sort_by_key(|structure| match structure {
+        Structure::Attribute(argument) => Some(argument.key.to_string()),
+        Structure::Block(_) => None,
+    });
 }
 
 fn address(expression: &Expression) -> Option<Address> {
@@ -217,5 +261,35 @@ mod tests {
     fn broken_file_names_line_and_column() {
         let error = declarations("resource \"a\" \"b\" {\n  x = \n}\n").unwrap_err();
         assert_eq!(error.location().line(), 2);
+    }
+
+    const FILE: &str = "import {\n  to = t.a\n  id = \"a\"\n}\n\nimport {\n  to = t.b\n  id = \"b\"\n}\n\n\
+                        resource \"t\" \"a\" {\n  name   = \"a\"\n  policy = jsonencode({\n    \
+                        Version = \"v\"\n    \"a:b\" = [\"x\", \"$${y}\"]\n  })\n}\n";
+
+    #[test]
+    fn order_of_arguments_keys_and_blocks_does_not_count() {
+        let other = "resource \"t\" \"a\" {\n  policy = jsonencode({ \"a:b\" = [\"x\", \"$${y}\"], \
+                     Version = \"v\" })\n  name = \"a\"\n}\nimport {\n  id = \"b\"\n  to = t.b\n}\n\
+                     import {\n  to = t.a\n  id = \"a\"\n}\n";
+        assert!(means_the_same(FILE, other));
+        assert!(!has_the_same_lines(FILE, other));
+    }
+
+    #[test]
+    fn order_of_lists_and_of_nested_blocks_counts() {
+        assert!(!means_the_same(FILE, &FILE.replace("\"x\", \"$${y}\"", "\"$${y}\", \"x\"")));
+        let nested = "resource \"t\" \"a\" {\n  s {\n    x = 1\n  }\n  s {\n    x = 2\n  }\n}\n";
+        let swapped =
+            nested.replace("x = 1", "x = 3").replace("x = 2", "x = 1").replace("x = 3", "x = 2");
+        assert!(!means_the_same(nested, &swapped));
+    }
+
+    #[test]
+    fn same_lines_in_another_order_hold_nothing_else() {
+        let one = "a = {\n  Sid    = \"x\"\n  Effect = \"y\"\n}\n";
+        assert!(has_the_same_lines(one, "a = {\n  Effect = \"y\"\n  Sid = \"x\"\n}\n"));
+        assert!(!has_the_same_lines(one, &one.replace("\"y\"", "\"y\" # z")));
+        assert!(!has_the_same_lines(one, &format!("# z\n{one}")));
     }
 }
