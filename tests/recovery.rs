@@ -66,9 +66,8 @@ fn normalized(tree: &Tree) -> Tree {
             summary["Arn"] = "ARN".into();
         }
         drop_what_aws_owns(&mut value);
-        level_numbers(&mut value);
-        // Terraform normalizes every text.
-        let text = serde_json::to_string_pretty(&value).expect("plain data").nfc().collect();
+        level(&mut value);
+        let text = serde_json::to_string_pretty(&value).expect("plain data");
         assert_eq!(normalized.insert(path.clone(), text), None, "`{path}` stands for two");
     }
     normalized
@@ -119,15 +118,22 @@ fn is_of_aws(tag: &Value) -> bool {
     tag["Key"].as_str().is_some_and(|key| key.starts_with("aws:"))
 }
 
-/// `jsonencode` writes `1.0` as `1` and `-0` as `0`, and so does the provider.
-fn level_numbers(value: &mut Value) {
+/// Terraform normalizes every text to NFC, and writes the numbers `1.0` and `-0` as `1` and `0`.
+fn level(value: &mut Value) {
     match value {
-        Value::Object(members) => members.values_mut().for_each(level_numbers),
-        Value::Array(items) => items.iter_mut().for_each(level_numbers),
+        Value::Object(members) => {
+            let leveled = std::mem::take(members).into_iter().map(|(name, mut member)| {
+                level(&mut member);
+                (name.nfc().collect(), member)
+            });
+            *members = leveled.collect();
+        }
+        Value::Array(items) => items.iter_mut().for_each(level),
         Value::Number(number) => {
             let number = number.as_f64().expect("a number") + 0.0;
             *value = json!({ "number": number.to_string() });
         }
+        Value::String(text) => *text = text.nfc().collect(),
         _ => {}
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
 use serde_json::Value;
 
 use super::python::Emulator;
+use super::run;
 
 /// Every file, by its path, with its content.
 pub type Tree = BTreeMap<String, String>;
@@ -34,26 +34,23 @@ impl Repository {
         self.folder().join("terraform")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"));
-        command.args(["export", "--quiet", "--output", "json", "--to"]).arg(self.folder());
-        command.args(arguments);
-        command
-    }
-
     /// Exports what the AWS API answers.
+    #[track_caller]
     pub fn export(&self, emulator: &Emulator, arguments: &[&str]) -> Summary {
-        let mut command = self.command(arguments);
-        // Nothing but the emulator is to be asked, whatever the developer's own settings are.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
-            command.env_remove(name);
-        }
-        run(command.envs(emulator.environment()))
+        self.run(&emulator.environment(), arguments)
     }
 
     /// Exports what files hold.
+    #[track_caller]
     pub fn export_from(&self, from: &Path, arguments: &[&str]) -> Summary {
-        run(self.command(arguments).arg("--from").arg(from))
+        let from = ["--from", from.to_str().expect("UTF-8")];
+        self.run(&[], &[&from, arguments].concat())
+    }
+
+    #[track_caller]
+    fn run(&self, environment: &[(&str, String)], arguments: &[&str]) -> Summary {
+        let arguments = [&["--quiet", "--output", "json"], arguments].concat();
+        Summary(run::export(environment, self.folder(), &arguments).succeeded().summary())
     }
 
     /// All files of ours, Terraform's own left out.
@@ -99,12 +96,6 @@ impl Repository {
         assert_eq!(content.matches(from).count(), 1, "`{from}` in `{path}`:\n{content}");
         self.write(path, &content.replace(from, to));
     }
-}
-
-fn run(command: &mut Command) -> Summary {
-    let output = command.output().expect("run the program");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Summary(serde_json::from_slice(&output.stdout).expect("JSON"))
 }
 
 impl Summary {
