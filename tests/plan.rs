@@ -2,47 +2,75 @@
 
 mod support;
 
-use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
+use serde_json::Value;
 use support::module::Module;
 use support::python::{Emulator, project};
-
-fn export(arguments: &[&str], to: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
-        .args(["export", "--quiet", "--to"])
-        .arg(to)
-        .args(arguments)
-        .output()
-        .expect("run the program");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
+use support::repository::{Repository, Summary};
 
 /// Import blocks in the files of a module.
-fn import_blocks(folder: &Path) -> usize {
-    let files =
-        fs::read_dir(folder).expect("a module").map(|entry| entry.expect("an entry").path());
+fn import_blocks(repository: &Repository) -> usize {
+    let tree = repository.tree();
+    let files = tree.iter().filter(|(path, _)| path.ends_with(".tf"));
+    files.map(|(_, content)| content.matches("import {\n").count()).sum()
+}
+
+/// How many resources the raw JSON calls for: an entity each, and one for each thing that hangs on
+/// it. A resource that is lost altogether has no import block either, so this counts on its own.
+fn parts(repository: &Repository, summary: &Summary) -> usize {
+    let is_skipped = |kind: &str, name: &Value| {
+        let kinds = summary.0["kinds"].as_array().expect("kinds");
+        let kind = kinds.iter().find(|found| found["kind"] == kind).expect("the kind");
+        kind["skipped"].as_array().expect("a list").iter().any(|skipped| skipped["name"] == *name)
+    };
+    let number = |value: &Value| value.as_array().map_or(0, Vec::len);
+    let tree = repository.tree();
+    let files = tree.iter().filter(|(path, _)| path.ends_with(".json"));
     files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "tf"))
-        .map(|path| fs::read_to_string(path).expect("UTF-8").matches("import {\n").count())
+        .map(|(path, content)| {
+            let entity: Value = serde_json::from_str(content).expect("raw JSON");
+            let (kind, name, hanging) = match path.split('/').next().expect("a folder") {
+                "policies" => ("policies", &entity["PolicyName"], 0),
+                "roles" => {
+                    let profiles = entity["InstanceProfileList"].as_array().expect("a list");
+                    let profiles = profiles.iter().filter(|profile| !is_managed_elsewhere(profile));
+                    let hanging = number(&entity["RolePolicyList"])
+                        + number(&entity["AttachedManagedPolicies"])
+                        + profiles.count();
+                    ("roles", &entity["RoleName"], hanging)
+                }
+                _ => {
+                    let id = &entity["PolicySummary"]["Id"];
+                    ("organizations policies", id, number(&entity["Targets"]))
+                }
+            };
+            if is_skipped(kind, name) { 0 } else { 1 + hanging }
+        })
         .sum()
+}
+
+fn is_managed_elsewhere(profile: &Value) -> bool {
+    let tags = profile["Tags"].as_array().map_or(&[][..], Vec::as_slice);
+    tags.iter().any(|tag| {
+        tag["Key"] == "aws:cloudformation:stack-name"
+            || (tag["Key"] == "managed-by" && tag["Value"] == "aws-iam-gitops")
+    })
 }
 
 /// Export, plan: imports only; apply, plan: nothing.
 fn assert_zero_diff(account: &Path, arguments: &[&str]) {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let from = account.to_str().expect("UTF-8");
-    export(&[&["--from", from], arguments].concat(), folder.path());
+    let repository = Repository::new();
+    let summary = repository.export_from(account, arguments);
     let emulator = Emulator::start(Some(account));
-    let root = folder.path().join("terraform");
-    let module = Module::new(&root, &emulator);
+    let module = Module::new(&repository.root(), &emulator);
     module.run(&["validate"]);
 
     let plan = module.plan();
     assert_eq!(plan.actions(), [""; 0]);
     assert_eq!(plan.imports().len(), plan.resources());
-    assert_eq!(plan.resources(), import_blocks(&root));
+    assert_eq!(plan.resources(), import_blocks(&repository));
+    assert_eq!(plan.resources(), parts(&repository, &summary));
     assert!(plan.resources() > 0);
     module.apply();
 
