@@ -21,6 +21,7 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
     let account = source.account();
     let directory = Directory::new(&settings.to, settings.dry_run);
     refuse_another_account(&directory, account)?;
+    refuse_another_organization(&directory, &readings)?;
 
     let mut steps = Steps::new(&directory, settings, &readings)?;
     for (kind, reading) in KINDS.iter().zip(readings) {
@@ -86,6 +87,42 @@ fn refuse_another_account(directory: &Directory, account: Option<&Account>) -> a
         }
     }
     Ok(())
+}
+
+/// Like [`refuse_another_account`], for policies that are an organization's.
+fn refuse_another_organization(directory: &Directory, readings: &[Reading]) -> anyhow::Result<()> {
+    let arns = readings.iter().flat_map(|reading| &reading.entities).map(|entity| entity.arn());
+    let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
+    for kind in KINDS {
+        for folder in kind.folders {
+            for name in directory.files(folder)? {
+                let path = format!("{folder}/{name}");
+                let Some(base) = parse_base(directory, kind, &path)?.0 else { continue };
+                match organization_of(base.arn()) {
+                    Some(other) if other != organization => {
+                        return Err(Refused {
+                            error: format!(
+                                "the folder holds organization `{other}` (`{path}`), and this is organization \
+                                 `{organization}`"
+                            ),
+                            hint: "give each organization a folder of its own",
+                        }
+                        .into());
+                    }
+                    Some(_) => return Ok(()),
+                    // The next folder, unless this kind belongs to organizations at all.
+                    None => break,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `o-exampleorgid` of an organizations policy's ARN; AWS's own policies are of none.
+fn organization_of(arn: &str) -> Option<&str> {
+    let (_, rest) = arn.split_once(":organizations::")?;
+    rest.split_once(":policy/")?.1.split('/').next().filter(|id| id.starts_with("o-"))
 }
 
 fn kind_of(folder: &str) -> &'static Kind {

@@ -155,15 +155,16 @@ impl<'a> Module<'a> {
         files
     }
 
-    /// `removed` blocks for everything a file declares, unless another file declares it by now or
-    /// says where it has moved. To delete the file alone would make Terraform destroy what it holds
+    /// `removed` blocks for everything a file declares, unless `ours` or another file declares it by
+    /// now or says where it has moved. To delete the file alone would make Terraform destroy what it holds
     /// in its state.
-    pub fn forget(&self, text: &str) -> Option<String> {
+    pub fn forget(&self, text: &str, ours: &Declarations) -> Option<String> {
         let found = declarations(text).unwrap_or_default();
         let is_elsewhere = |address: &Address| {
-            self.foreign.values().any(|other| {
+            self.foreign.values().chain([ours]).any(|other| {
                 other.resources.iter().any(|(declared, _)| declared == address)
                     || other.moved.contains(address)
+                    || other.removed.contains(address)
             })
         };
         let addresses = found.resources.iter().map(|(address, _)| address);
@@ -183,18 +184,23 @@ fn is_configuration(name: &str) -> bool {
 }
 
 /// The Terraform of an entity, in place of the text `old`. What AWS has and is left out of it Terraform
-/// forgets, if it was in the old file: blocks that are only left out would be destroyed.
+/// forgets, if it was in the old file: blocks that are only left out would be destroyed. What it
+/// was told to forget before it still is.
 pub fn body<'a>(entity: &'a dyn Entity, context: &Context, old: &str) -> Body<'a> {
     let mut body = entity.terraform(context);
     let left_out = entity.left_out(context);
-    if !left_out.is_empty() && !old.is_empty() {
-        let old = declarations(old).unwrap_or_default();
-        let is_known = |address: &&Address| {
-            old.removed.contains(address)
-                || old.resources.iter().any(|(found, _)| found == *address)
-        };
-        body.blocks.extend(left_out.iter().filter(is_known).map(removed));
+    if old.is_empty() || (left_out.is_empty() && !old.contains("removed")) {
+        return body;
     }
+    let old = declarations(old).unwrap_or_default();
+    let is_known = |address: &Address| {
+        old.removed.contains(address) || old.resources.iter().any(|(found, _)| found == address)
+    };
+    let ours: Vec<Address> = body.declarations().map(|(address, _)| address).collect();
+    let forgotten = left_out.iter().filter(|address| is_known(address)).chain(
+        old.removed.iter().filter(|address| !left_out.contains(address) && !ours.contains(address)),
+    );
+    body.blocks.extend(forgotten.map(removed));
     body
 }
 

@@ -17,8 +17,8 @@ use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
 use crate::settings::ExportSettings;
 use crate::summary::{Failure, KindSummary, Skipped, Summary};
-use crate::terraform::read::{declarations, has_the_same_lines, means_the_same};
-use crate::terraform::{Expression, format};
+use crate::terraform::read::{Declarations, declarations, has_the_same_lines, means_the_same};
+use crate::terraform::{Address, Expression, format};
 
 /// Bytes of the longest path that is written; AWS's longest names take about 150.
 const LONGEST_PATH: usize = 220;
@@ -34,6 +34,8 @@ pub struct Steps<'a> {
     former_context: Context,
     module: Module<'a>,
     steps: Vec<Step>,
+    /// The text of Terraform files that stay as they are though they are not as AWS has it.
+    kept: Vec<String>,
     pub summary: Summary,
 }
 
@@ -41,6 +43,8 @@ struct Step {
     entity: Box<dyn Entity>,
     terraform: Action,
     json: Action,
+    /// Whether a person's edit is written over.
+    is_forced: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +91,7 @@ impl<'a> Steps<'a> {
             context,
             module,
             steps: Vec::new(),
+            kept: Vec::new(),
             summary: Summary { notes, ..Summary::default() },
         })
     }
@@ -148,6 +153,9 @@ impl<'a> Steps<'a> {
             let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
             let is_gone =
                 reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
+            let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
+                && !self.settings.connection.aws_managed;
+            let is_gone = is_gone && !is_left_out;
             self.add_missing(base, is_gone, &mut summary)?;
         }
         self.summary.kinds.push(summary);
@@ -177,6 +185,7 @@ impl<'a> Steps<'a> {
         }
         let base = base.map(|mut base| {
             settle(entity.as_mut(), base.as_mut());
+            entity.keep_known(base.as_ref());
             base
         });
         let terraform_path = entity.terraform_path();
@@ -214,8 +223,12 @@ impl<'a> Steps<'a> {
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
-        if self.settings.overwrite && matches!(verdict, Verdict::Pending | Verdict::Conflicting) {
+        let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
+        let is_forced = is_edited && self.settings.overwrite;
+        if is_forced {
             verdict = Verdict::Drifted;
+        } else if is_edited {
+            self.kept.extend(desired.clone());
         }
         let name = entity.name().to_owned();
         let (terraform, json) = match verdict {
@@ -255,7 +268,7 @@ impl<'a> Steps<'a> {
         {
             self.former_context.references.insert(entity.arn().to_owned(), reference);
         }
-        self.steps.push(Step { entity, terraform, json });
+        self.steps.push(Step { entity, terraform, json, is_forced });
         Ok(())
     }
 
@@ -274,16 +287,18 @@ impl<'a> Steps<'a> {
         self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
         if !is_gone {
             summary.unknown += 1;
+            self.kept.extend(desired);
             return Ok(());
         }
         if !is_ours && !self.settings.overwrite {
             summary.conflicting.push(terraform_path);
+            self.kept.extend(desired);
             return Ok(());
         }
         self.context.references.remove(base.arn());
         summary.removed.push(base.name().to_owned());
         let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
-        self.steps.push(Step { entity: base, terraform, json: Action::Remove });
+        self.steps.push(Step { entity: base, terraform, json: Action::Remove, is_forced: false });
         Ok(())
     }
 
@@ -294,7 +309,11 @@ impl<'a> Steps<'a> {
             return format::file(&body.without_imports());
         }
         let text = format::file(&body);
-        if old.is_empty() || text == old { text } else { format::file(&with_imports_of(old, body)) }
+        if old.is_empty() || text == old || self.settings.overwrite {
+            text
+        } else {
+            format::file(&with_imports_of(old, body))
+        }
     }
 
     /// Whether a file is what an earlier export wrote, whoever took import blocks out of it since.
@@ -356,6 +375,7 @@ impl<'a> Steps<'a> {
     ///
     /// A file cannot be written or removed; all files are then old or new.
     pub fn write(&mut self, account: Option<&Account>) -> anyhow::Result<()> {
+        self.hold_back_what_is_declared();
         let directory = self.directory;
         if !self.steps.is_empty() {
             for (path, content) in self.module.missing_files(account) {
@@ -375,6 +395,34 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// A file that stays may declare what AWS has given to another entity by now, such as an
+    /// instance profile. Terraform refuses a second declaration, so the other has to wait.
+    fn hold_back_what_is_declared(&mut self) {
+        while !self.kept.is_empty() {
+            let kept = std::mem::take(&mut self.kept);
+            let declared: HashSet<Address> = kept
+                .iter()
+                .filter_map(|text| declarations(text).ok())
+                .flat_map(|found| found.resources.into_iter().map(|(address, _)| address))
+                .collect();
+            for step in self.steps.iter_mut().filter(|step| step.terraform == Action::Write) {
+                let body = step.entity.terraform(&self.context);
+                if !body.declarations().any(|(address, _)| declared.contains(&address)) {
+                    continue;
+                }
+                let path = step.entity.terraform_path();
+                (step.terraform, step.json) = (Action::Keep, Action::Keep);
+                self.kept.extend(self.module.text(&path).ok().flatten());
+                let plural = step.entity.kind().plural;
+                let kinds = self.summary.kinds.iter_mut();
+                for kind in kinds.filter(|kind| kind.kind == plural) {
+                    kind.written.retain(|name| name != step.entity.name());
+                    kind.conflicting.push(path.clone());
+                }
+            }
+        }
+    }
+
     /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
     fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
         let directory = self.directory;
@@ -388,12 +436,22 @@ impl<'a> Steps<'a> {
                 Action::Write => {
                     let path = entity.terraform_path();
                     let old = self.module.text(&path)?.unwrap_or_default();
-                    directory.write(&path, self.render(entity, &old).as_bytes())?;
+                    let mut text = self.render(entity, &old);
+                    if step.is_forced {
+                        let ours = declarations(&text).unwrap_or_default();
+                        let lost = self.module.forget(&old, &ours).unwrap_or_default();
+                        text = [text, lost]
+                            .into_iter()
+                            .filter(|part| !part.is_empty())
+                            .collect::<Vec<_>>()
+                            .join("\n");
+                    }
+                    directory.write(&path, text.as_bytes())?;
                 }
                 Action::Forget => {
                     let path = entity.terraform_path();
                     let old = self.module.text(&path)?.unwrap_or_default();
-                    match self.module.forget(&old) {
+                    match self.module.forget(&old, &Declarations::default()) {
                         Some(text) => directory.write(&path, text.as_bytes())?,
                         None => directory.remove(&path)?,
                     }

@@ -160,8 +160,8 @@ impl Summary {
         if !self.missing.is_empty() {
             writeln!(
                 out,
-                "\nnote: the files do not tell everything; what they leave open, Terraform is told to leave alone\n\
-                 (`ignore_changes`). Add the output of"
+                "\nnote: the files do not tell everything; what they leave open stays as the folder has it, or Terraform\n\
+                 is told to leave it alone (`ignore_changes`). Add the output of"
             )?;
         }
         for missing in &self.missing {

@@ -150,7 +150,7 @@ mod input {
 
     const START: &str = "\nhint: `aws iam get-account-authorization-details > authorization-details.json` is the file \
          to start with; `aws-iam-gitops export --help` lists the others\n";
-    const CUT_SHORT: &str = "\nhint: the AWS CLI prints JSON with `--output json`; what it printed may also be cut short\n";
+    const CUT_SHORT: &str = "\nhint: the AWS CLI prints JSON with `--output json`; a command that fails leaves an empty file\n";
 
     #[test]
     fn file_that_is_not_there_is_named() {

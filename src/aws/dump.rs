@@ -41,6 +41,7 @@ struct File {
 struct Place {
     file: usize,
     range: Range<usize>,
+    is_truncated: bool,
 }
 
 /// One JSON value on a shelf.
@@ -49,6 +50,8 @@ pub struct Item<'a> {
     pub path: &'a Path,
     text: &'a str,
     file: &'a str,
+    /// Whether the page it stands on says that more follows.
+    pub is_truncated: bool,
 }
 
 /// Why the files given cannot be used.
@@ -66,6 +69,8 @@ pub enum DumpError {
     NoPolicyId { path: PathBuf },
     #[error("{what} `{}` {}", visible(name), twice(first, second))]
     Contradiction { what: &'static str, name: String, first: PathBuf, second: PathBuf },
+    #[error("`{}` is only a part of the {what}: it says that more follows", path.display())]
+    CutShort { path: PathBuf, what: &'static str },
     #[error("there is nothing to export in {0}")]
     Empty(String),
     #[error("the files hold entities of accounts {0} in equal number")]
@@ -83,13 +88,16 @@ impl DumpError {
                  `aws-iam-gitops export --help` lists the others",
             ),
             DumpError::Invalid { .. } => Some(
-                "the AWS CLI prints JSON with `--output json`; what it printed may also be cut short",
+                "the AWS CLI prints JSON with `--output json`; a command that fails leaves an empty file",
             ),
             DumpError::NoPolicyId { .. } => {
                 Some("call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`")
             }
             DumpError::Contradiction { .. } => {
                 Some("give files that were written at the same time")
+            }
+            DumpError::CutShort { .. } => {
+                Some("give the other pages too, or run the command without `--max-items`")
             }
             DumpError::Undecided(_) => Some("say which with `--account`"),
             _ => None,
@@ -120,7 +128,8 @@ impl Dump {
         found.dedup();
         let mut dump = Dump { aws_managed, ..Dump::default() };
         for path in found {
-            let text = fs::read_to_string(&path)
+            let text = fs::read(&path)
+                .and_then(decode)
                 .map_err(|source| DumpError::Unreadable { path: path.clone(), source })?;
             dump.files.push(File { path, text });
             dump.sort_file(dump.files.len() - 1)?;
@@ -146,7 +155,12 @@ impl Dump {
     pub fn items<'a>(&'a self, shelf: &'static str) -> impl Iterator<Item = Item<'a>> {
         self.shelves.get(shelf).map(Vec::as_slice).unwrap_or_default().iter().map(|place| {
             let file = &self.files[place.file];
-            Item { path: &file.path, text: &file.text[place.range.clone()], file: &file.text }
+            Item {
+                path: &file.path,
+                text: &file.text[place.range.clone()],
+                file: &file.text,
+                is_truncated: place.is_truncated,
+            }
         })
     }
 
@@ -165,6 +179,31 @@ impl Dump {
             }
         }
         parsed
+    }
+
+    /// Parses everything on a shelf into a map; what stands there twice must say the same.
+    pub fn parse_by<'a, T: Deserialize<'a> + PartialEq>(
+        &'a self,
+        shelf: &'static str,
+        what: &'static str,
+        key: fn(&T) -> &String,
+        errors: &mut Vec<DumpError>,
+    ) -> HashMap<String, T> {
+        let mut found: HashMap<String, (Item, T)> = HashMap::new();
+        for (item, value) in self.parse::<T>(shelf, what, errors) {
+            let name = key(&value).clone();
+            match found.get(&name) {
+                Some((first, other)) if *other != value => {
+                    let (first, second) = (first.path.to_owned(), item.path.to_owned());
+                    errors.push(DumpError::Contradiction { what, name, first, second });
+                }
+                Some(_) => {}
+                None => {
+                    found.insert(name, (item, value));
+                }
+            }
+        }
+        found.into_iter().map(|(name, (_, value))| (name, value)).collect()
     }
 
     /// Files may hold several accounts' entities by mistake.
@@ -208,10 +247,10 @@ impl Dump {
         self.account.as_ref().is_some_and(|account| account.owns(arn))
     }
 
-    /// Whether the authorization details are whole, as far as files can show: no page says that
-    /// more follows, or exactly one page is the last.
+    /// Whether the authorization details are whole: there are some, and no page says that more
+    /// follows. Of several pages nobody can tell whether one is missing.
     pub fn has_all_details(&self) -> bool {
-        self.final_pages > 0 && (self.truncated_pages == 0 || self.final_pages == 1)
+        self.final_pages > 0 && self.truncated_pages == 0
     }
 
     /// Whether no other listing says that more follows.
@@ -235,7 +274,7 @@ impl Dump {
             path: path.clone(),
             message: error.to_string(),
         };
-        let mut found: Vec<(&'static str, Range<usize>)> = Vec::new();
+        let mut found: Vec<(&'static str, Range<usize>, bool)> = Vec::new();
         let (mut truncated_pages, mut final_pages, mut truncated_listings) = (0, 0, 0);
         let mut values = 0;
         for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
@@ -253,7 +292,7 @@ impl Dump {
                 start..start + value.get().len()
             };
             let mut shelve = |shelf: &'static str, value: &RawValue| {
-                found.push((shelf, place(value)));
+                found.push((shelf, place(value), is_truncated));
             };
             let list = |key: &str| -> Result<Vec<&RawValue>, DumpError> {
                 page.get(key).map_or(Ok(Vec::new()), |list| {
@@ -278,7 +317,7 @@ impl Dump {
                 }
             } else if has("Policies") {
                 for policy in list("Policies")? {
-                    let shelf = if policy.get().contains("\"AwsManaged\"") {
+                    let shelf = if named(policy).aws_managed.is_some() {
                         "PolicySummary"
                     } else {
                         "IamPolicy"
@@ -286,7 +325,7 @@ impl Dump {
                     shelve(shelf, policy);
                 }
             } else if let Some(policy) = page.get("Policy") {
-                let is_organizations = policy.get().contains("\"PolicySummary\"");
+                let is_organizations = named(policy).policy_summary.is_some();
                 shelve(if is_organizations { "OrganizationsPolicy" } else { "Policy" }, policy);
             } else if let Some(role) = page.get("Role") {
                 shelve("Role", role);
@@ -315,8 +354,9 @@ impl Dump {
         self.truncated_pages += truncated_pages;
         self.final_pages += final_pages;
         self.truncated_listings += truncated_listings;
-        for (shelf, range) in found {
-            self.shelves.entry(shelf).or_default().push(Place { file, range });
+        for (shelf, range, is_truncated) in found {
+            let place = Place { file, range, is_truncated };
+            self.shelves.entry(shelf).or_default().push(place);
         }
         Ok(())
     }
@@ -345,6 +385,24 @@ impl Item<'_> {
     }
 }
 
+/// The text of a file. PowerShell's `>` writes UTF-16, or UTF-8 with a byte order mark.
+fn decode(bytes: Vec<u8>) -> std::io::Result<String> {
+    let invalid = |message: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    let pairs = |read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> =
+            bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).map_err(|_| invalid("the file is not valid UTF-16"))
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => pairs(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => pairs(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => {
+            String::from_utf8(rest.to_vec()).map_err(|_| invalid("the file is not valid UTF-8"))
+        }
+        _ => String::from_utf8(bytes).map_err(|_| invalid("the file is not valid UTF-8")),
+    }
+}
+
 fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
     let unreadable = |source| DumpError::Unreadable { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
@@ -353,8 +411,12 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
     }
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?.path();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
         if entry.is_dir() {
-            collect(&entry, found)?;
+            // In a folder that an export wrote, `terraform/` and hidden folders are not the AWS CLI's.
+            if name != "terraform" && !name.starts_with('.') {
+                collect(&entry, found)?;
+            }
         } else if entry.extension().is_some_and(|extension| extension == "json") {
             found.push(entry);
         }
@@ -364,8 +426,7 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
 
 /// AWS's own policies stand among the account's when the call had no filter.
 fn managed_policy_shelf(policy: &RawValue) -> &'static str {
-    let is_of_aws = serde_json::from_str::<Named>(policy.get())
-        .is_ok_and(|named| named.arn.is_some_and(|arn| arn.contains(":iam::aws:policy/")));
+    let is_of_aws = named(policy).arn.is_some_and(|arn| arn.contains(":iam::aws:policy/"));
     if is_of_aws { "AwsManagedPolicyDetail" } else { "ManagedPolicyDetail" }
 }
 
@@ -385,10 +446,16 @@ fn without_position(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
-/// The little of an entity that tells its account.
-#[derive(Deserialize)]
+/// The members of an object by which it is told apart.
+fn named(value: &RawValue) -> Named {
+    serde_json::from_str(value.get()).unwrap_or_default()
+}
+
+/// The little of an entity that tells its kind and its account.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Named {
+    aws_managed: Option<bool>,
     arn: Option<String>,
     policy_summary: Option<NamedSummary>,
 }

@@ -61,8 +61,12 @@ impl Live {
     ///
     /// `sts:GetCallerIdentity` failed: no credentials, or no way to AWS.
     pub async fn connect(connection: Connection, progress: Progress) -> Result<Live, CallError> {
+        let mut of_profile = aws_config::default_provider::region::Builder::default();
+        if let Some(profile) = &connection.profile {
+            of_profile = of_profile.profile_name(profile);
+        }
         let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
-            .or_default_provider()
+            .or_else(of_profile.build())
             .or_else("us-east-1");
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region)

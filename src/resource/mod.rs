@@ -70,6 +70,9 @@ pub trait Entity: Send + Sync {
     /// Why this entity cannot be Terraform, if it cannot.
     fn json_only(&self) -> Option<JsonOnly>;
     fn tags(&self) -> &[parts::Tag];
+    /// Takes from the base what this reading left unknown: unknown is not gone.
+    fn keep_known(&mut self, base: &dyn Entity);
+    fn as_any(&self) -> &dyn std::any::Any;
     /// The resources and import blocks; only asked for when [`Entity::json_only`] has nothing.
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a>;
     /// Resources that AWS has, that [`Entity::terraform`] leaves out, and that it may have held

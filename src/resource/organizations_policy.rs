@@ -1,6 +1,6 @@
 //! Organizations policies of every type: service control policies first.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use aws_sdk_organizations::types as sdk;
 use futures::StreamExt;
@@ -10,12 +10,12 @@ use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_probl
 use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
 };
-use crate::aws::{CallError, Dump, DumpError, Live, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Item, Live, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
 use crate::summary::{Failure, Missing, count};
-use crate::terraform::{Address, Body, Expression, label, resource};
+use crate::terraform::{Address, Body, label, resource};
 
 pub static KIND: Kind = Kind {
     name: "organizations policy",
@@ -220,6 +220,16 @@ impl Entity for OrganizationsPolicy {
         self.tags.as_deref().unwrap_or_default()
     }
 
+    fn keep_known(&mut self, base: &dyn Entity) {
+        let Some(base) = base.as_any().downcast_ref::<OrganizationsPolicy>() else { return };
+        self.tags = self.tags.take().or_else(|| base.tags.clone());
+        self.targets = self.targets.take().or_else(|| base.targets.clone());
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a> {
         let summary = &self.policy_summary;
         let at = address("aws_organizations_policy", &summary.id);
@@ -251,10 +261,6 @@ impl Entity for OrganizationsPolicy {
             false => self.targets.iter().flatten().map(|target| self.attachment(target)).collect(),
         }
     }
-
-    fn reference(&self) -> Option<Expression<'static>> {
-        None
-    }
 }
 
 impl FromDump for OrganizationsPolicy {
@@ -271,17 +277,48 @@ impl FromDump for OrganizationsPolicy {
     }
 }
 
-/// Gathers lists whose policy only the file's name tells.
-fn by_policy_id<T: serde::de::DeserializeOwned>(
+/// Lists whose policy only the file's name tells.
+struct ByPolicy<T> {
+    whole: HashMap<String, Vec<T>>,
+    /// Policies of whose list the last page is missing.
+    cut_short: HashSet<String>,
+}
+
+fn by_policy<T: serde::de::DeserializeOwned + PartialEq>(
     dump: &Dump,
     shelf: &'static str,
     what: &'static str,
     errors: &mut Vec<DumpError>,
-) -> HashMap<String, Vec<T>> {
-    let mut found: HashMap<String, Vec<T>> = HashMap::new();
+) -> ByPolicy<T> {
+    let mut pages: BTreeMap<String, Vec<(Item, Vec<T>)>> = BTreeMap::new();
     for (item, values) in dump.parse::<Vec<T>>(shelf, what, errors) {
         let id = Dump::policy_id_in_name(&item).expect("files without an ID are refused");
-        found.entry(id).or_default().extend(values);
+        pages.entry(id).or_default().push((item, values));
+    }
+    let mut found = ByPolicy { whole: HashMap::new(), cut_short: HashSet::new() };
+    for (id, mut pages) in pages {
+        pages.dedup_by(|a, b| a.1 == b.1);
+        let truncated = pages.iter().find(|(item, _)| item.is_truncated);
+        let last_pages = pages.iter().filter(|(item, _)| !item.is_truncated).count();
+        match truncated {
+            Some((item, _)) if last_pages != 1 => {
+                errors.push(DumpError::CutShort { path: item.path.to_owned(), what });
+                found.cut_short.insert(id);
+            }
+            None if last_pages > 1 => {
+                errors.push(DumpError::Contradiction {
+                    what,
+                    name: id.clone(),
+                    first: pages[0].0.path.to_owned(),
+                    second: pages[1].0.path.to_owned(),
+                });
+                found.cut_short.insert(id);
+            }
+            _ => {
+                let values = pages.into_iter().flat_map(|(_, values)| values).collect();
+                found.whole.insert(id, values);
+            }
+        }
     }
     found
 }
@@ -289,17 +326,21 @@ fn by_policy_id<T: serde::de::DeserializeOwned>(
 fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
     let mut errors = Vec::new();
-    let tags = by_policy_id::<Tag>(dump, "Tags", "list of tags", &mut errors);
-    let targets = by_policy_id::<Target>(dump, "Targets", "list of targets", &mut errors);
+    let tags = by_policy::<Tag>(dump, "Tags", "list of tags", &mut errors);
+    let targets = by_policy::<Target>(dump, "Targets", "list of targets", &mut errors);
     let listed = dump.parse::<Summary>("PolicySummary", "policy summary", &mut errors);
     reading.failures.extend(errors.into_iter().map(Failure::from));
     let mut policies =
         reading.take(dump, "OrganizationsPolicy", |policy: &mut OrganizationsPolicy| {
             let id = &policy.policy_summary.id;
-            policy.tags = policy.tags.take().or_else(|| tags.get(id).cloned());
-            policy.targets = policy.targets.take().or_else(|| targets.get(id).cloned());
+            policy.tags = policy.tags.take().or_else(|| tags.whole.get(id).cloned());
+            policy.targets = policy.targets.take().or_else(|| targets.whole.get(id).cloned());
         });
     policies.retain(|policy| dump.aws_managed || !policy.policy_summary.aws_managed);
+    policies.retain(|policy| {
+        let id = &policy.policy_summary.id;
+        !tags.cut_short.contains(id) && !targets.cut_short.contains(id)
+    });
 
     let untagged: Vec<_> = policies
         .iter()
@@ -418,8 +459,8 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, C
             .max_results(20)
             .set_next_token(pages.marker());
         let page = live.call(call, request.send()).await.map_err(|error| match error.reason {
-            // A type that is not there is refused at once; later it is the token that is refused.
-            Reason::NotEnabled if pages.marker().is_some() => {
+            // What nobody may list is refused at once; later it is a listing that was cut short.
+            Reason::NotEnabled | Reason::Denied if pages.marker().is_some() => {
                 CallError { reason: Reason::Other, ..error }
             }
             _ => error,

@@ -1,6 +1,6 @@
 //! Customer managed policies; AWS's own ones as raw JSON where they are asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
@@ -89,7 +89,7 @@ struct Version {
 }
 
 /// What GetPolicy knows and GetAccountAuthorizationDetails does not.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary {
     arn: String,
@@ -172,6 +172,18 @@ impl Entity for Policy {
         self.tags.as_deref().unwrap_or_default()
     }
 
+    fn keep_known(&mut self, base: &dyn Entity) {
+        let Some(base) = base.as_any().downcast_ref::<Policy>() else { return };
+        if self.tags.is_none() {
+            self.description.clone_from(&base.description);
+            self.tags.clone_from(&base.tags);
+        }
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
     fn terraform<'a>(&'a self, _: &Context) -> Body<'a> {
         let at = address("aws_iam_policy", &self.policy_name);
         // A description that is left out means *replace* to the provider.
@@ -213,11 +225,8 @@ impl FromDump for Policy {
 fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
     let mut errors = Vec::new();
-    let summaries: HashMap<String, Summary> = dump
-        .parse::<Summary>("Policy", "policy", &mut errors)
-        .into_iter()
-        .map(|(_, summary)| (summary.arn.clone(), summary))
-        .collect();
+    let summaries =
+        dump.parse_by("Policy", "policy", |summary: &Summary| &summary.arn, &mut errors);
     reading.failures.extend(errors.into_iter().map(Failure::from));
     let mut policies: Vec<Policy> =
         reading.take(dump, "ManagedPolicyDetail", |policy: &mut Policy| {

@@ -142,7 +142,7 @@ struct InstanceProfile {
 }
 
 /// What ListRoles knows and GetAccountAuthorizationDetails does not.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Summary {
     arn: String,
@@ -282,6 +282,22 @@ impl Entity for Role {
         &self.tags
     }
 
+    fn keep_known(&mut self, base: &dyn Entity) {
+        let Some(base) = base.as_any().downcast_ref::<Role>() else { return };
+        if self.max_session_duration.is_none() {
+            self.description.clone_from(&base.description);
+            self.max_session_duration = base.max_session_duration;
+        }
+        for profile in &mut self.instance_profile_list {
+            let of_base = base.instance_profile_list.iter().find(|other| other.arn == profile.arn);
+            profile.tags = profile.tags.take().or_else(|| of_base?.tags.clone());
+        }
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a> {
         let name = &self.role_name;
         let at = address("aws_iam_role", name);
@@ -368,24 +384,21 @@ impl FromDump for Role {
 fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
     let mut errors = Vec::new();
-    let summaries: HashMap<String, Summary> = dump
-        .parse::<Summary>("Role", "role", &mut errors)
-        .into_iter()
-        .map(|(_, summary)| (summary.arn.clone(), summary))
-        .collect();
-    let profile_tags: HashMap<String, Vec<Tag>> = dump
-        .parse::<InstanceProfile>("InstanceProfile", "instance profile", &mut errors)
-        .into_iter()
-        .map(|(_, profile)| (profile.arn, profile.tags.unwrap_or_default()))
-        .collect();
+    let summaries = dump.parse_by("Role", "role", |summary: &Summary| &summary.arn, &mut errors);
+    let profiles = dump.parse_by(
+        "InstanceProfile",
+        "instance profile",
+        |profile: &InstanceProfile| &profile.arn,
+        &mut errors,
+    );
     reading.failures.extend(errors.into_iter().map(Failure::from));
     let roles: Vec<Role> = reading.take(dump, "RoleDetail", |role: &mut Role| {
         if let Some(summary) = summaries.get(&role.arn) {
             role.add_summary(summary);
         }
         for profile in &mut role.instance_profile_list {
-            if let Some(tags) = profile_tags.get(&profile.arn) {
-                profile.tags = Some(tags.clone());
+            if let Some(described) = profiles.get(&profile.arn) {
+                profile.tags = Some(described.tags.clone().unwrap_or_default());
             }
         }
     });
