@@ -774,6 +774,87 @@ mod absence {
     }
 
     #[test]
+    fn list_of_targets_that_was_cut_short_detaches_nothing() {
+        let mut account = Account::small();
+        account.add_organizations_policy("p-abcd1234");
+        account.attach_to_target("p-abcd1234", "ou-ab12-11111111");
+        account.attach_to_target("p-abcd1234", "ou-ab12-22222222");
+        let place = Place::new();
+        place.export(&account, &["--organizations-attachments"]).succeeded();
+        let before = place.tree();
+        let mut files = account.files();
+        let name = files.keys().find(|name| name.contains("targets")).expect("targets").clone();
+        let targets = files.get_mut(&name).expect("targets");
+        targets["Targets"].as_array_mut().expect("a list").truncate(1);
+        targets["NextToken"] = json!("more");
+        let run = place.export_files(&files, &["--organizations-attachments"]).failed();
+        assert!(run.stderr.contains("says that more follows"), "{}", run.stderr);
+        assert_eq!(place.tree(), before);
+    }
+
+    #[test]
+    fn organizations_policies_of_aws_are_not_gone_for_not_being_asked_for() {
+        let mut account = Account::small();
+        account.add_organizations_policy("p-FullAWSAccess");
+        let policy = account.organizations.get_mut("p-FullAWSAccess").expect("it");
+        policy["PolicySummary"]["AwsManaged"] = json!(true);
+        let place = Place::new();
+        place.export(&account, &["--aws-managed"]).succeeded();
+        assert!(place.has("scps/p-FullAWSAccess.json"));
+        let before = place.tree();
+        assert!(place.export(&account, &[]).succeeded().removed().is_empty());
+        assert_eq!(place.tree(), before);
+    }
+
+    #[test]
+    fn folder_of_another_organization_is_refused() {
+        let mut account = Account::small();
+        account.add_organizations_policy("p-abcd1234");
+        let place = Place::with(&account);
+        let before = place.tree();
+        let policy = account.organizations.get_mut("p-abcd1234").expect("it");
+        let arn =
+            "arn:aws:organizations::111122223333:policy/o-other/service_control_policy/p-abcd1234";
+        policy["PolicySummary"]["Arn"] = json!(arn);
+        let run = place.export(&account, &[]).failed();
+        assert!(run.stderr.contains("holds organization `o-exampleorgid`"), "{}", run.stderr);
+        assert_eq!(place.tree(), before);
+    }
+
+    #[test]
+    fn roles_that_two_listings_describe_otherwise_are_a_contradiction() {
+        let account = Account::small();
+        let place = Place::with(&account);
+        let before = place.tree();
+        let mut files = account.files();
+        let mut other = files["list-roles.json"].clone();
+        other["Roles"][0]["Description"] = json!("otherwise");
+        files.insert("list-roles.2.json".to_owned(), other);
+        let run = place.export_files(&files, &[]).failed();
+        assert!(run.stderr.contains("list-roles.2.json"), "{}", run.stderr);
+        assert!(run.removed().is_empty());
+        assert_eq!(place.tree().len(), before.len());
+    }
+
+    #[test]
+    fn files_as_powershell_writes_them_are_read() {
+        let account = Account::small();
+        let place = Place::with(&account);
+        for (name, content) in account.files() {
+            let text = content.to_string();
+            let bytes = match name.contains("list") {
+                true => [&[0xef, 0xbb, 0xbf][..], text.as_bytes()].concat(),
+                false => {
+                    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+                    units.flat_map(u16::to_le_bytes).collect()
+                }
+            };
+            fs::write(place.input().join(name), bytes).unwrap();
+        }
+        place.run(&[]).succeeded().assert_still();
+    }
+
+    #[test]
     fn pages_do_not_show_whether_one_is_missing() {
         let mut account = Account::small();
         let place = Place::with(&account);
