@@ -1,11 +1,14 @@
 //! The command line: exit codes, what goes to stdout and what to stderr, and the texts themselves.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use support::assert_snapshot;
 use tempfile::TempDir;
 
 const ROLES: &str = r#"{
@@ -74,14 +77,6 @@ fn example() -> String {
 
 fn run(arguments: &[&str]) -> Answer {
     Place::new().run(arguments)
-}
-
-fn assert_snapshot(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 mod usage {

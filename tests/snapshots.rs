@@ -5,13 +5,14 @@
 mod support;
 
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_iam_gitops::aws::{Connection, Dump, Source};
 use aws_iam_gitops::export::export;
 use aws_iam_gitops::settings::ExportSettings;
+use support::assert_snapshot;
 use support::python::project;
+use support::run::Tree;
 
 /// Exports an account from files with the ordinary settings.
 fn export_account(from: &Path, to: &Path) -> String {
@@ -33,52 +34,27 @@ fn export_account(from: &Path, to: &Path) -> String {
     summary.text().replace(&*to.to_string_lossy(), "TO")
 }
 
-/// All files below a folder, sorted, relative.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.push(path.strip_prefix(folder).expect("below").to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 fn tree_with_content(folder: &Path) -> String {
+    let tree = Tree::of(folder);
     let mut out = String::new();
-    for path in files(folder) {
-        let content = fs::read_to_string(folder.join(&path)).expect("UTF-8");
-        let _ = writeln!(out, "==> {} <==\n{content}", path.display());
+    for path in tree.paths() {
+        let _ = writeln!(out, "==> {path} <==\n{}", tree.content(path));
     }
     out
 }
 
 /// Path, size and a 64-bit FNV-1a digest of every file: for input that stays where it is.
 fn tree_with_digests(folder: &Path) -> String {
+    let tree = Tree::of(folder);
     let mut out = String::new();
-    for path in files(folder) {
-        let content = fs::read(folder.join(&path)).expect("a file");
-        let digest = content.iter().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
-            (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    for path in tree.paths() {
+        let content = tree.content(path);
+        let digest = content.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+            (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        let _ = writeln!(out, "{digest:016x} {:>7} {}", content.len(), path.display());
+        let _ = writeln!(out, "{digest:016x} {:>7} {path}", content.len());
     }
     out
-}
-
-fn assert_snapshot(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 fn assert_account(name: &str, from: &Path, describe: fn(&Path) -> String) {

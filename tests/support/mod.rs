@@ -14,7 +14,11 @@ use std::process::{Command, Output};
 
 /// Runs the real Terraform in `folder`; anything but success fails the test with its output.
 pub fn terraform(folder: &Path, arguments: &[&str]) -> String {
-    let output = terraform_output(folder, arguments);
+    stdout_of(arguments, &terraform_output(folder, arguments))
+}
+
+/// The stdout of a Terraform command that must have succeeded.
+pub fn stdout_of(arguments: &[&str], output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
@@ -23,6 +27,16 @@ pub fn terraform(folder: &Path, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     stdout
+}
+
+/// Compares a text with the golden one under `snapshots/`.
+#[track_caller]
+pub fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 /// Runs the real Terraform in `folder`, whatever it answers.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::python::{Emulator, project, python};
+use super::stdout_of;
 
 /// The CLI configuration with which `terraform init` finds the double of the provider.
 fn cli_configuration() -> &'static Path {
@@ -49,15 +50,7 @@ impl<'a> Module<'a> {
 
     /// Runs a command that must succeed; the answer is its stdout.
     pub fn run(&self, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "`terraform {}` failed:\n{stdout}\n{}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        stdout
+        stdout_of(arguments, &self.output(arguments))
     }
 
     /// Runs a command, whatever it answers.
