@@ -27,7 +27,9 @@ pub enum Reason {
     NoOrganization,
     /// The organization does not have this type of policy.
     NotEnabled,
-    /// No answer of AWS: credentials, network, time-out.
+    /// AWS does not know the credentials, or no longer.
+    Unauthenticated,
+    /// No answer of AWS: no credentials, network, time-out.
     Unreachable,
     /// A listing that says there is more and not where.
     CutShort,
@@ -54,7 +56,7 @@ impl CallError {
                 self.call
             )),
             Reason::Throttled => Some("run again later, or with a smaller `--concurrency`".to_owned()),
-            Reason::Unreachable => Some(
+            Reason::Unauthenticated | Reason::Unreachable => Some(
                 "check the credentials (`aws sts get-caller-identity`), AWS_PROFILE, AWS_REGION and the network"
                     .to_owned(),
             ),
@@ -68,6 +70,7 @@ impl fmt::Display for CallError {
         let outcome = match self.reason {
             Reason::Denied => "was denied",
             Reason::Throttled => "was throttled to the end of all retries",
+            Reason::Unauthenticated => "was refused",
             Reason::Unreachable => "got no answer",
             Reason::CutShort => "was cut short",
             _ => "failed",
@@ -102,7 +105,7 @@ where
         | "ExpiredTokenException"
         | "InvalidClientTokenId"
         | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" => Reason::Unreachable,
+        | "UnrecognizedClientException" => Reason::Unauthenticated,
         _ => Reason::Other,
     };
     let message = match service.err().message() {
