@@ -209,17 +209,16 @@ impl<'a> Steps<'a> {
                 wanted.as_ref().is_some_and(|wanted| means_the_same(wanted, desired))
             }
         };
+        let was_json_only = base.as_ref().is_some_and(|base| {
+            base.json_only().is_some() || managed_elsewhere(base.tags()).is_some()
+        });
         let desired_is_base = match (&desired, &base) {
             (None, None) => true,
             (Some(_), None) => false,
-            (None, Some(base)) => {
-                self.module.is_fresh()
-                    || base.json_only().is_some()
-                    || managed_elsewhere(base.tags()).is_some()
-            }
-            (Some(desired), Some(base)) => {
-                is_tombstone || self.is_rendering_of(base.as_ref(), desired)
-            }
+            (None, Some(_)) => self.module.is_fresh() || was_json_only,
+            // `removed` blocks for what could be resources are a person's: Terraform is to forget it.
+            (Some(_), Some(_)) if is_tombstone => was_json_only,
+            (Some(desired), Some(base)) => self.is_rendering_of(base.as_ref(), desired),
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();

@@ -1122,6 +1122,19 @@ mod edits {
     }
 
     #[test]
+    fn what_a_person_told_terraform_to_forget_stays_forgotten() {
+        let account = Account::small();
+        let place = Place::with(&account);
+        place.write(FILE, &forgotten(&["aws_iam_role.deploy"]));
+        let before = place.tree();
+        for _ in 0..2 {
+            let run = place.run(&[]).succeeded();
+            assert_eq!(run.pending(), [FILE]);
+            assert_eq!(place.tree(), before);
+        }
+    }
+
+    #[test]
     fn import_blocks_that_a_person_took_out_stay_out() {
         let mut account = Account::small();
         let place = Place::with(&account);
