@@ -82,7 +82,8 @@ struct ExportArguments {
     /// `aws iam get-account-authorization-details` (one page or several), `aws iam list-roles`,
     /// `get-role`, `get-policy` and `get-instance-profile`, `aws organizations list-policies`,
     /// `describe-policy`, and, with the policy's ID in the file's name, `list-targets-for-policy`
-    /// and `list-tags-for-resource`. Raw JSON that this program wrote is read too.
+    /// and `list-tags-for-resource`. Raw JSON that this program wrote is read too. Files prove that
+    /// something is gone only where they are one whole listing, not pages of one.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     from: Vec<PathBuf>,
 
@@ -118,11 +119,14 @@ struct ExportArguments {
     ///
     /// `aws-iam-gitops export --from ./iam --no-import --to ./restore` does it from the raw JSON
     /// in Git. Also for a module whose imports are applied: Terraform gets slow with thousands of
-    /// import blocks.
+    /// import blocks. Later exports leave them out; --overwrite brings them back.
     #[arg(long)]
     no_import: bool,
 
     /// Write over Terraform that a person edited; what AWS does not have yet is lost
+    ///
+    /// Resources that a person added to such a file leave Terraform without being destroyed
+    /// (`removed` blocks), and import blocks that were taken out come back.
     #[arg(long)]
     overwrite: bool,
 
