@@ -403,14 +403,17 @@ async fn read_live(live: &Live) -> Reading {
                     reading.complete.insert(*folder);
                     listed.extend(found);
                 }
-                Err(error) if error.reason == Reason::NoOrganization => {
+                Err(Refusal { error, .. }) if error.reason == Reason::NoOrganization => {
                     reading.notes.push("the account is in no organization".to_owned());
                     return reading;
                 }
                 // Nobody knows which policies of the type are left, so none of them is "gone".
-                Err(error) if error.reason == Reason::NotEnabled => {}
-                Err(error) if error.reason == Reason::Denied => denied.push((policy_type, error)),
-                Err(error) => reading.failures.push(error.into()),
+                Err(Refusal { error, is_first_page: true })
+                    if error.reason == Reason::NotEnabled => {}
+                Err(Refusal { error, is_first_page: true }) if error.reason == Reason::Denied => {
+                    denied.push((policy_type, error));
+                }
+                Err(Refusal { error, .. }) => reading.failures.push(error.into()),
             }
         }
         if types.len() == others.len() {
@@ -447,7 +450,14 @@ async fn read_live(live: &Live) -> Reading {
     reading
 }
 
-async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, CallError> {
+/// A listing that was refused, and when: what nobody may list is refused at once, a refusal later on
+/// means that the listing was cut short.
+struct Refusal {
+    error: CallError,
+    is_first_page: bool,
+}
+
+async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, Refusal> {
     let call = "organizations:ListPolicies";
     let mut summaries = Vec::new();
     let mut pages = crate::aws::Pages::new(call);
@@ -458,15 +468,12 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, C
             .filter(sdk::PolicyType::from(policy_type))
             .max_results(20)
             .set_next_token(pages.marker());
-        let page = live.call(call, request.send()).await.map_err(|error| match error.reason {
-            // What nobody may list is refused at once; later it is a listing that was cut short.
-            Reason::NotEnabled | Reason::Denied if pages.marker().is_some() => {
-                CallError { reason: Reason::Other, ..error }
-            }
-            _ => error,
-        })?;
+        let is_first_page = pages.marker().is_none();
+        let refused = |error| Refusal { error, is_first_page };
+        let page = live.call(call, request.send()).await.map_err(refused)?;
         summaries.extend(page.policies.unwrap_or_default().into_iter().map(Summary::from));
-        if !pages.more(page.next_token.is_some(), page.next_token)? {
+        let more = pages.more(page.next_token.is_some(), page.next_token);
+        if !more.map_err(|error| Refusal { error, is_first_page: false })? {
             return Ok(summaries);
         }
     }
