@@ -587,6 +587,29 @@ fn accounts_of_other_partitions_are_exported() {
 }
 
 #[test]
+fn requests_are_signed_for_the_region_of_the_profile() {
+    let case = Case::new(World::small());
+    let configuration = case.folder.path().join("config");
+    let text = "[default]\nregion = eu-west-1\n[profile gov]\nregion = us-gov-west-1\n";
+    std::fs::write(&configuration, text).expect("write the configuration");
+    let mut environment = case.aws.environment();
+    environment.push(("AWS_CONFIG_FILE", configuration.to_str().expect("UTF-8").to_owned()));
+    for (arguments, region) in [
+        (&[][..], "eu-west-1"),
+        (&["--profile", "gov"], "us-gov-west-1"),
+        (&["--profile", "gov", "--region", "us-west-2"], "us-west-2"),
+    ] {
+        case.aws.take_requests();
+        export(&environment, &case.folder.path().join("iam"), arguments).succeeded();
+        let requests = case.aws.take_requests();
+        assert!(requests.iter().any(|request| request.service == "sts"));
+        for request in requests.iter().filter(|request| request.service == "sts") {
+            assert_eq!(request.region, region, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn expired_credentials_are_told_with_a_hint() {
     let case = Case::new(World::small());
     case.fault(Fault::new("GetCallerIdentity", How::Code("ExpiredToken")));

@@ -232,6 +232,8 @@ pub struct Request {
     pub about: Option<String>,
     /// The SDK's header that counts the attempts.
     pub attempt: String,
+    /// The region that the request is signed for.
+    pub region: String,
     marker: Option<String>,
     limit: usize,
 }
@@ -377,6 +379,9 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
     let header =
         |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     let attempt = header("amz-sdk-request").unwrap_or_default().to_owned();
+    // AWS4-HMAC-SHA256 Credential=<key>/<day>/<region>/<service>/aws4_request, …
+    let scope = header("authorization").unwrap_or_default().split('/').nth(2);
+    let region = scope.unwrap_or_default().to_owned();
     let text = std::str::from_utf8(body).expect("a request in UTF-8");
     if let Some(target) = header("x-amz-target") {
         let parameters: BTreeMap<String, Value> =
@@ -387,6 +392,7 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
             operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
             about: ["PolicyId", "ResourceId", "Filter"].into_iter().find_map(parameter),
             attempt,
+            region,
             marker: parameter("NextToken"),
             limit: parameters.get("MaxResults").and_then(Value::as_u64).unwrap_or(20) as usize,
         };
@@ -403,6 +409,7 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
         operation,
         about: ["RoleName", "PolicyArn", "InstanceProfileName"].into_iter().find_map(parameter),
         attempt,
+        region,
         marker: parameter("Marker"),
         limit: parameter("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(100),
     }
