@@ -1,4 +1,5 @@
-//! The folder an export is written to: what lies there, and writing that never leaves half a file.
+//! Where an export's files lie: what every such place can do, and the folder on a disk, where writing
+//! never leaves half a file. The other place is the tree of a commit (`repository`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,9 +7,59 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use memchr::memmem;
 
 /// Ends the name of a file that is not yet whole; such files are removed when a folder is opened.
 const UNFINISHED: &str = ".aws-iam-gitops-unfinished";
+
+/// A place in the layout of the repository; none of it need exist. Paths have `/` between their parts.
+pub trait Files {
+    /// The names of the files in a folder, sorted; none where there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be listed.
+    fn files(&self, folder: &str) -> anyhow::Result<BTreeSet<String>>;
+
+    /// The content of a file, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// The file exists and cannot be read.
+    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>>;
+
+    /// Writes a file as a whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full, the folder is not writable, …; the old file is still there then.
+    fn write(&self, path: &str, content: &[u8]) -> anyhow::Result<()>;
+
+    /// Removes a file; one that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// The file is still there.
+    fn remove(&self, path: &str) -> anyhow::Result<()>;
+
+    /// The files of a folder that hold any of these texts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Files::files`] and [`Files::read`].
+    fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
+        let finders: Vec<_> = texts.iter().map(|text| memmem::Finder::new(text)).collect();
+        let mut found = BTreeSet::new();
+        for name in self.files(folder)? {
+            let path = format!("{folder}/{name}");
+            let content = self.read(&path)?.unwrap_or_default();
+            if finders.iter().any(|finder| finder.find(&content).is_some()) {
+                found.insert(path);
+            }
+        }
+        Ok(found)
+    }
+}
 
 /// A folder in the layout of the repository; it need not exist.
 pub struct Directory {
@@ -23,12 +74,16 @@ impl Directory {
         Directory { root: root.to_owned(), dry_run, made: Default::default() }
     }
 
-    /// The names of the files in a folder, sorted; none where there is no folder.
-    ///
-    /// # Errors
-    ///
-    /// The folder cannot be listed, or a name is not UTF-8.
-    pub fn files(&self, folder: &str) -> anyhow::Result<BTreeSet<String>> {
+    /// Best effort: what stays is discarded the next time.
+    fn discard(&self, path: &Path) {
+        if !self.dry_run {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Files for Directory {
+    fn files(&self, folder: &str) -> anyhow::Result<BTreeSet<String>> {
         let path = self.root.join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -50,12 +105,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// The content of a file, if it exists.
-    ///
-    /// # Errors
-    ///
-    /// The file exists and cannot be read.
-    pub fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let path = self.root.join(path);
         match fs::read(&path) {
             Ok(content) => Ok(Some(content)),
@@ -64,12 +114,7 @@ impl Directory {
         }
     }
 
-    /// Writes a file as a whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// The disk is full, the folder is not writable, …; the old file is still there then.
-    pub fn write(&self, path: &str, content: &[u8]) -> anyhow::Result<()> {
+    fn write(&self, path: &str, content: &[u8]) -> anyhow::Result<()> {
         if self.dry_run {
             return Ok(());
         }
@@ -92,12 +137,7 @@ impl Directory {
             .with_context(|| format!("cannot write `{}`", path.display()))
     }
 
-    /// Removes a file; one that is gone already is no error.
-    ///
-    /// # Errors
-    ///
-    /// The file is still there.
-    pub fn remove(&self, path: &str) -> anyhow::Result<()> {
+    fn remove(&self, path: &str) -> anyhow::Result<()> {
         if self.dry_run {
             return Ok(());
         }
@@ -107,13 +147,6 @@ impl Directory {
                 Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Best effort: what stays is discarded the next time.
-    fn discard(&self, path: &Path) {
-        if !self.dry_run {
-            let _ = fs::remove_file(path);
         }
     }
 }

@@ -3,7 +3,7 @@
 use tracing::info;
 
 use crate::aws::{Account, Source};
-use crate::directory::Directory;
+use crate::directory::{Directory, Files};
 use crate::error::Refused;
 use crate::resource::{KINDS, Kind, Reading};
 use crate::settings::ExportSettings;
@@ -63,7 +63,7 @@ async fn read_all(source: &Source) -> Vec<Reading> {
 }
 
 /// Exporting one account over another would remove all of the other's files.
-fn refuse_another_account(directory: &Directory, account: Option<&Account>) -> anyhow::Result<()> {
+fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> anyhow::Result<()> {
     let Some(account) = account else { return Ok(()) };
     for folder in ["roles", "policies"] {
         let kind = kind_of(folder);
@@ -90,7 +90,7 @@ fn refuse_another_account(directory: &Directory, account: Option<&Account>) -> a
 }
 
 /// Like [`refuse_another_account`], for policies that are an organization's.
-fn refuse_another_organization(directory: &Directory, readings: &[Reading]) -> anyhow::Result<()> {
+fn refuse_another_organization(directory: &dyn Files, readings: &[Reading]) -> anyhow::Result<()> {
     let arns = readings.iter().flat_map(|reading| &reading.entities).map(|entity| entity.arn());
     let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
     for kind in KINDS {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Account;
-use crate::directory::Directory;
+use crate::directory::Files;
 use crate::invisible::visible;
 use crate::resource::{Context, Entity, JsonOnly};
 use crate::terraform::read::{Declarations, declarations, json_declarations};
@@ -17,7 +17,7 @@ const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
 
 /// The root module in the folder of an export.
 pub struct Module<'a> {
-    directory: &'a Directory,
+    directory: &'a dyn Files,
     /// Every file that Terraform reads: `terraform/main.tf`.
     files: BTreeSet<String>,
     /// What the files declare that are none of ours.
@@ -30,7 +30,7 @@ impl<'a> Module<'a> {
     /// # Errors
     ///
     /// The folder cannot be listed.
-    pub fn open(directory: &'a Directory) -> anyhow::Result<Module<'a>> {
+    pub fn open(directory: &'a dyn Files) -> anyhow::Result<Module<'a>> {
         let names = directory.files("terraform")?;
         let names = names.into_iter().filter(|name| is_configuration(name));
         let files = names.map(|name| format!("terraform/{name}")).collect();

@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::aws::Account;
-use crate::directory::Directory;
+use crate::directory::Files;
 use crate::invisible::visible;
 use crate::module::{Module, body, is_tombstone, with_imports_of};
 use crate::reconcile::{Comparison, Verdict};
@@ -25,7 +25,7 @@ const LONGEST_PATH: usize = 220;
 
 /// What is going to be done, entity by entity.
 pub struct Steps<'a> {
-    directory: &'a Directory,
+    directory: &'a dyn Files,
     settings: &'a ExportSettings,
     /// What rendering may refer to once all is written, what it can as the files are now, and what
     /// it could before a person took something out of them.
@@ -64,7 +64,7 @@ impl<'a> Steps<'a> {
     ///
     /// A file that is there and cannot be read.
     pub fn new(
-        directory: &'a Directory,
+        directory: &'a dyn Files,
         settings: &'a ExportSettings,
         readings: &[Reading],
     ) -> anyhow::Result<Steps<'a>> {
@@ -472,7 +472,7 @@ impl<'a> Steps<'a> {
 /// The Terraform files of entities that are gone from AWS. They are about to go as well, so what
 /// they declare (an instance profile, say) may already belong to another entity.
 fn files_of_the_gone(
-    directory: &Directory,
+    directory: &dyn Files,
     kind: &Kind,
     reading: &Reading,
 ) -> anyhow::Result<Vec<String>> {
@@ -501,7 +501,7 @@ pub type Base = (Option<Box<dyn Entity>>, Vec<u8>);
 /// # Errors
 ///
 /// The file is there and cannot be read.
-pub fn parse_base(directory: &Directory, kind: &Kind, path: &str) -> anyhow::Result<Base> {
+pub fn parse_base(directory: &dyn Files, kind: &Kind, path: &str) -> anyhow::Result<Base> {
     let Some(content) = directory.read(path)? else { return Ok((None, Vec::new())) };
     let entity = std::str::from_utf8(&content)
         .ok()
