@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::aws::{Connection, Dump, Live, Source};
+use crate::aws::{Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::KINDS;
@@ -220,6 +220,7 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
             region: arguments.region,
             concurrency: usize::from(arguments.concurrency),
             aws_managed: arguments.aws_managed,
+            pause: PAUSE,
         },
         organizations_attachments: arguments.organizations_attachments,
         imports: !arguments.no_import,

@@ -5,7 +5,9 @@ use tracing::info;
 use crate::aws::{Account, Source};
 use crate::directory::{Directory, Files};
 use crate::error::Refused;
-use crate::resource::{KINDS, Kind, Reading};
+use crate::inventory;
+use crate::resource::{Inventory, KINDS, Kind};
+use crate::scope::Scope;
 use crate::settings::ExportSettings;
 use crate::steps::{Steps, parse_base};
 use crate::summary::Summary;
@@ -17,22 +19,10 @@ use crate::summary::Summary;
 /// Input files that cannot be used, a folder of another account, or a file that cannot be read or
 /// written. Calls that fail are in the summary.
 pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Result<Summary> {
-    let readings = read_all(source).await;
-    let account = source.account();
+    let inventory = inventory::read(source, &Scope::everything()).await;
     let directory = Directory::new(&settings.to, settings.dry_run);
-    refuse_another_account(&directory, account)?;
-    refuse_another_organization(&directory, &readings)?;
-
-    let mut steps = Steps::new(&directory, settings, &readings)?;
-    for (kind, reading) in KINDS.iter().zip(readings) {
-        steps.add_kind(kind, reading)?;
-    }
-    steps.write(account)?;
-
-    let mut summary = steps.summary;
-    summary.account = account.map(|account| account.id.clone());
+    let mut summary = write(&directory, settings, source.account(), inventory)?.0;
     summary.to = settings.to.display().to_string();
-    summary.dry_run = settings.dry_run;
     if let Source::Live(live) = source {
         summary.calls = Some(live.calls());
     }
@@ -46,20 +36,26 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
     Ok(summary)
 }
 
-/// Reads all kinds at once, in the order of [`KINDS`].
-async fn read_all(source: &Source) -> Vec<Reading> {
-    let readings = KINDS.iter().map(|kind| async move {
-        let reading = (kind.read)(source).await;
-        info!(
-            kind = kind.plural,
-            count = reading.entities.len(),
-            unreadable = reading.unreadable.len(),
-            failures = reading.failures.len(),
-            "read"
-        );
-        reading
-    });
-    futures::future::join_all(readings).await
+/// Compares what was read with what lies in `files`, and writes the difference. Hands back what was
+/// read, to do it again on other files.
+///
+/// # Errors
+///
+/// Files of another account, or a file that cannot be read or written.
+pub fn write(
+    files: &dyn Files,
+    settings: &ExportSettings,
+    account: Option<&Account>,
+    inventory: Inventory,
+) -> anyhow::Result<(Summary, Inventory)> {
+    refuse_another_account(files, account)?;
+    refuse_another_organization(files, &inventory)?;
+    let mut steps = Steps::new(files, settings, inventory)?;
+    steps.write(account)?;
+    let (mut summary, inventory) = steps.into_parts();
+    summary.account = account.map(|account| account.id.clone());
+    summary.dry_run = settings.dry_run;
+    Ok((summary, inventory))
 }
 
 /// Exporting one account over another would remove all of the other's files.
@@ -90,8 +86,8 @@ fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> a
 }
 
 /// Like [`refuse_another_account`], for policies that are an organization's.
-fn refuse_another_organization(directory: &dyn Files, readings: &[Reading]) -> anyhow::Result<()> {
-    let arns = readings.iter().flat_map(|reading| &reading.entities).map(|entity| entity.arn());
+fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> anyhow::Result<()> {
+    let arns = inventory.entities().map(|entity| entity.arn());
     let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
     for kind in KINDS {
         for folder in kind.folders {

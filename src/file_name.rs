@@ -18,13 +18,26 @@ pub enum Case {
 
 /// The raw JSON file of an entity, relative to its folder: `deploy.json`.
 pub fn json_file(name: &str, case: Case) -> String {
-    let stem = encoded(name, case);
+    json_file_of_stem(&encoded(name, case))
+}
+
+fn json_file_of_stem(stem: &str) -> String {
     let (first, rest) = match stem.find('.') {
         Some(dot) => stem.split_at(dot),
-        None => (stem.as_str(), ""),
+        None => (stem, ""),
     };
     let mark = if is_device(first) { "%" } else { "" };
     format!("{first}{mark}{rest}.json")
+}
+
+/// The raw JSON file of the entity that a Terraform file is named after, if it is named so.
+pub fn json_file_beside(prefix: &str, terraform_file: &str) -> Option<String> {
+    let stem = terraform_file.strip_prefix(prefix)?.strip_prefix('.')?.strip_suffix(".tf")?;
+    let stem = match stem.strip_suffix('%') {
+        Some(unmarked) if unmarked.ends_with("_override") => unmarked,
+        _ => stem,
+    };
+    Some(json_file_of_stem(stem))
 }
 
 /// The Terraform file of an entity, relative to `terraform/`: `iam_role.deploy.tf`.
@@ -103,6 +116,12 @@ mod tests {
         ) {
             prop_assert_eq!(json_file(&a, Case::Ignored) == json_file(&b, Case::Ignored), a == b);
             prop_assert_eq!(terraform_file("t", &a, Case::Ignored) == terraform_file("t", &b, Case::Ignored), a == b);
+        }
+
+        #[test]
+        fn terraform_files_lead_to_their_json(name in "[a-c_+=,.@%/-]{1,6}|con|nul.x|[a]_override%?") {
+            let terraform = terraform_file("t", &name, Case::Counts);
+            prop_assert_eq!(json_file_beside("t", &terraform), Some(json_file(&name, Case::Counts)));
         }
 
         #[test]

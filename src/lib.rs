@@ -19,6 +19,7 @@ pub mod directory;
 pub mod error;
 pub mod export;
 pub mod file_name;
+pub mod inventory;
 pub mod invisible;
 pub mod json;
 pub mod module;

@@ -3,13 +3,14 @@
 //! Read so that nothing is declared twice and nothing is destroyed by leaving it out. What is
 //! written is decided in `steps`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::aws::Account;
 use crate::directory::Files;
 use crate::invisible::visible;
-use crate::resource::{Context, Entity, JsonOnly};
-use crate::terraform::read::{Declarations, declarations, json_declarations};
+use crate::file_name;
+use crate::resource::{Context, Entity, JsonOnly, Kind};
+use crate::terraform::read::{Declarations, declarations, json_declarations, refers};
 use crate::terraform::{Address, Block, Body, Expression, format};
 
 /// The versions that a module asks for.
@@ -37,14 +38,30 @@ impl<'a> Module<'a> {
         Ok(Module { directory, files, foreign: BTreeMap::new() })
     }
 
-    /// Reads what all files but `own` declare; the answer is notes on what cannot be read.
+    /// Reads what all files declare but `own` and, of kinds that are not read as a whole, those of
+    /// other entities; the answer is notes on what cannot be read.
     ///
     /// # Errors
     ///
     /// A file is there and cannot be read.
-    pub fn read_foreign(&mut self, own: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+    pub fn read_foreign(
+        &mut self,
+        own: &BTreeSet<String>,
+        partly_read: &[&Kind],
+    ) -> anyhow::Result<Vec<String>> {
         let mut notes = Vec::new();
-        for path in self.files.difference(own) {
+        let mut bases: HashMap<&str, BTreeSet<String>> = HashMap::new();
+        for folder in partly_read.iter().flat_map(|kind| kind.folders) {
+            bases.insert(folder, self.directory.files(folder)?);
+        }
+        let is_of_entity = |path: &str| {
+            let file = path.strip_prefix("terraform/").unwrap_or(path);
+            partly_read.iter().any(|kind| {
+                let json = file_name::json_file_beside(kind.terraform_prefix, file);
+                json.is_some_and(|json| kind.folders.iter().any(|at| bases[at].contains(&json)))
+            })
+        };
+        for path in self.files.difference(own).filter(|path| !is_of_entity(path)) {
             let content = self.directory.read(path)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&content);
             let found = match path.ends_with(".json") {
@@ -115,6 +132,25 @@ impl<'a> Module<'a> {
         };
         let (path, _) = self.foreign.iter().find(|(_, found)| is_ours(found))?;
         Some(JsonOnly::DeclaredIn(path.clone()))
+    }
+
+    /// A file that is none of ours and refers to one of these.
+    ///
+    /// # Errors
+    ///
+    /// A file is there and cannot be read.
+    pub fn refers(&self, addresses: &BTreeSet<Address>) -> anyhow::Result<Option<String>> {
+        for path in self.foreign.keys() {
+            let content = self.directory.read(path)?.unwrap_or_default();
+            if refers(&String::from_utf8_lossy(&content), addresses) {
+                return Ok(Some(path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn has_foreign(&self) -> bool {
+        !self.foreign.is_empty()
     }
 
     /// Spares a look at every entity where the other files are settings and nothing else.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resource::KINDS;
+use crate::resource::{KINDS, Kind};
 
 /// What an export is to read: everything, or named entities of some kinds.
 ///
@@ -50,6 +50,26 @@ impl Scope {
     /// What of a kind is to be read; nothing where it is absent.
     pub fn of(&self, kind: &str) -> Option<&Selection> {
         self.kinds.get(kind)
+    }
+
+    /// Every entity that is named, kinds of which all is to be read left out.
+    pub fn named(&self) -> impl Iterator<Item = (&'static Kind, &str)> {
+        KINDS.iter().flat_map(|kind| {
+            let keys = match self.of(kind.plural) {
+                Some(Selection::Named(keys)) => Some(keys),
+                _ => None,
+            };
+            keys.into_iter().flatten().map(|key| (*kind, key.as_str()))
+        })
+    }
+
+    /// The named entities for which this holds, and no kind as a whole.
+    pub fn retain(&self, holds: impl Fn(&Kind, &str) -> bool) -> Scope {
+        let mut scope = Scope::default();
+        for (kind, key) in self.named().filter(|(kind, key)| holds(kind, key)) {
+            scope.add(kind.plural, key);
+        }
+        scope
     }
 
     pub fn is_empty(&self) -> bool {

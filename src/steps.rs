@@ -14,10 +14,13 @@ use crate::invisible::visible;
 use crate::module::{Module, body, is_tombstone, with_imports_of};
 use crate::reconcile::{Comparison, Verdict};
 use crate::resource::parts::managed_elsewhere;
-use crate::resource::{Context, Entity, JsonOnly, KINDS, Kind, Reading};
+use crate::inventory::base_of;
+use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading};
 use crate::settings::ExportSettings;
 use crate::summary::{Failure, KindSummary, Skipped, Summary};
-use crate::terraform::read::{Declarations, declarations, has_the_same_lines, means_the_same};
+use crate::terraform::read::{
+    Declarations, declarations, has_the_same_lines, means_the_same, refers,
+};
 use crate::terraform::{Address, Expression, format};
 
 /// Bytes of the longest path that is written; AWS's longest names take about 150.
@@ -34,13 +37,17 @@ pub struct Steps<'a> {
     former_context: Context,
     module: Module<'a>,
     steps: Vec<Step>,
-    /// The text of Terraform files that stay as they are though they are not as AWS has it.
-    kept: Vec<String>,
+    /// Terraform files that stay as they are though they are not as AWS has it, with their text.
+    kept: Vec<(String, String)>,
+    /// What was read, its entities taken out of it.
+    readings: Vec<(&'static Kind, Reading)>,
     pub summary: Summary,
 }
 
 struct Step {
     entity: Box<dyn Entity>,
+    /// Whether AWS has the entity.
+    is_actual: bool,
     terraform: Action,
     json: Action,
     /// Whether a person's edit is written over.
@@ -57,8 +64,7 @@ enum Action {
 }
 
 impl<'a> Steps<'a> {
-    /// Looks at what lies in the folder; [`Steps::add_kind`] then takes the readings, in the order
-    /// of [`KINDS`].
+    /// Compares what was read with what lies in the folder.
     ///
     /// # Errors
     ///
@@ -66,24 +72,24 @@ impl<'a> Steps<'a> {
     pub fn new(
         directory: &'a dyn Files,
         settings: &'a ExportSettings,
-        readings: &[Reading],
+        inventory: Inventory,
     ) -> anyhow::Result<Steps<'a>> {
         let context = Context {
             organizations_attachments: settings.organizations_attachments,
             managed_elsewhere: settings.managed_elsewhere,
             ..Context::default()
         };
-        let mut own: BTreeSet<String> = readings
-            .iter()
-            .flat_map(|reading| &reading.entities)
-            .map(|entity| entity.terraform_path())
-            .collect();
-        for (kind, reading) in KINDS.iter().zip(readings) {
+        let mut own: BTreeSet<String> =
+            inventory.entities().map(|entity| entity.terraform_path()).collect();
+        for (kind, reading) in &inventory.readings {
             own.extend(files_of_the_gone(directory, kind, reading)?);
         }
+        let is_whole = |kind: &&&Kind| inventory.reading(kind).is_some_and(|r| r.named.is_none());
+        let partly_read: Vec<&Kind> =
+            KINDS.iter().filter(|kind| !is_whole(kind)).copied().collect();
         let mut module = Module::open(directory)?;
-        let notes = module.read_foreign(&own)?;
-        Ok(Steps {
+        let notes = module.read_foreign(&own, &partly_read)?;
+        let mut steps = Steps {
             directory,
             settings,
             base_context: context.clone(),
@@ -92,29 +98,79 @@ impl<'a> Steps<'a> {
             module,
             steps: Vec::new(),
             kept: Vec::new(),
+            readings: Vec::new(),
             summary: Summary { notes, ..Summary::default() },
-        })
+        };
+        steps.refer_to_unread(&inventory)?;
+        for (kind, reading) in inventory.readings {
+            steps.add_kind(kind, reading)?;
+        }
+        Ok(steps)
+    }
+
+    /// What was read, to compare it with another state of the folder.
+    pub fn into_parts(self) -> (Summary, Inventory) {
+        let mut readings = self.readings;
+        for step in self.steps.into_iter().filter(|step| step.is_actual) {
+            let of_kind = |(kind, _): &&mut (&'static Kind, Reading)| {
+                std::ptr::eq(*kind, step.entity.kind())
+            };
+            let (_, reading) = readings.iter_mut().find(of_kind).expect("its kind was read");
+            reading.entities.push(step.entity);
+        }
+        (self.summary, Inventory { readings })
+    }
+
+    /// Notes what entities mention that were not read: their files are as they were.
+    fn refer_to_unread(&mut self, inventory: &Inventory) -> anyhow::Result<()> {
+        let mut seen = HashSet::new();
+        for (kind, reading) in inventory.readings.iter().filter(|(_, read)| read.named.is_some()) {
+            for entity in &reading.entities {
+                let (base, _) = parse_base(self.directory, kind, &entity.json_path())?;
+                let mentions = base.iter().flat_map(|base| base.mentions());
+                for (mentioned, arn) in entity.mentions().into_iter().chain(mentions) {
+                    let is_read = |read: &Reading| {
+                        read.named.as_ref().is_none_or(|keys| keys.contains(arn))
+                    };
+                    if inventory.reading(mentioned).is_some_and(is_read)
+                        || !seen.insert(arn.to_owned())
+                    {
+                        continue;
+                    }
+                    let Some(unread) = base_of(self.directory, mentioned, arn)? else { continue };
+                    let desired = self.module.text(&unread.terraform_path())?;
+                    self.refer(unread.as_ref(), Action::Keep, desired.as_deref(), None);
+                    self.refer_formerly(unread.as_ref());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refer_formerly(&mut self, entity: &dyn Entity) {
+        if let Some(Expression::Reference(reference)) = entity.reference() {
+            self.former_context.references.insert(entity.arn().to_owned(), reference);
+        }
     }
 
     /// Decides on every entity of one kind, read or in the folder.
-    ///
-    /// # Errors
-    ///
-    /// A file that is there and cannot be read.
-    pub fn add_kind(&mut self, kind: &'static Kind, reading: Reading) -> anyhow::Result<()> {
+    fn add_kind(&mut self, kind: &'static Kind, mut reading: Reading) -> anyhow::Result<()> {
         let mut summary =
             KindSummary { kind: kind.plural, one: kind.name, ..KindSummary::default() };
         summary.complete =
             reading.complete.contains(kind.folders[0]) && reading.unreadable.is_empty();
         summary.skipped = reading
             .skipped
-            .into_iter()
-            .map(|(name, reason)| Skipped { name, reason, json: false })
+            .iter()
+            .map(|(name, reason)| {
+                Skipped { name: name.clone(), reason: reason.clone(), json: false }
+            })
             .collect();
-        self.summary.notes.extend(reading.notes);
-        self.summary.missing.extend(reading.missing);
-        for failure in reading.failures {
-            self.fail(format!("cannot read {}: {}", kind.plural, failure.error), failure.hint);
+        self.summary.notes.extend(reading.notes.iter().cloned());
+        self.summary.missing.extend(reading.missing.iter().cloned());
+        for failure in &reading.failures {
+            let error = format!("cannot read {}: {}", kind.plural, failure.error);
+            self.fail(error, failure.hint.clone());
         }
         for unreadable in &reading.unreadable {
             let name = visible(&unreadable.name);
@@ -123,19 +179,12 @@ impl<'a> Steps<'a> {
                 unreadable.error.hint(),
             );
         }
-        let unreadable: HashSet<&str> =
-            reading.unreadable.iter().map(|unreadable| unreadable.name.as_str()).collect();
 
-        let mut entities = reading.entities;
+        let mut base_files = base_files(self.directory, kind, &reading)?;
+        let mut entities = std::mem::take(&mut reading.entities);
         entities.sort_by_cached_key(|entity| entity.json_path());
         // A listing whose entities shift while it is read has one of them on two pages.
         entities.dedup_by_key(|entity| entity.json_path());
-        let mut base_files: BTreeSet<String> = BTreeSet::new();
-        for folder in kind.folders {
-            let files = self.directory.files(folder)?;
-            let json = files.into_iter().filter(|name| name.ends_with(".json"));
-            base_files.extend(json.map(|name| format!("{folder}/{name}")));
-        }
         for entity in entities {
             if entity.json_path().len() > LONGEST_PATH {
                 let reason = "its name is longer than any that AWS takes".to_owned();
@@ -151,14 +200,14 @@ impl<'a> Steps<'a> {
         }
         for path in base_files {
             let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
-            let is_gone =
-                reading.complete.contains(base.folder()) && !unreadable.contains(base.name());
+            let is_gone = reading.is_gone(base.as_ref());
             let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
                 && !self.settings.connection.aws_managed;
             let is_gone = is_gone && !is_left_out;
             self.add_missing(base, is_gone, &mut summary)?;
         }
         self.summary.kinds.push(summary);
+        self.readings.push((kind, reading));
         Ok(())
     }
 
@@ -181,6 +230,7 @@ impl<'a> Steps<'a> {
             );
             let desired = self.module.text(&entity.terraform_path())?;
             self.refer(entity.as_ref(), Action::Keep, desired.as_deref(), None);
+            self.keep(entity);
             return Ok(());
         }
         let base = base.map(|mut base| {
@@ -227,7 +277,7 @@ impl<'a> Steps<'a> {
         if is_forced {
             verdict = Verdict::Drifted;
         } else if is_edited {
-            self.kept.extend(desired.clone());
+            self.kept.extend(desired.clone().map(|text| (terraform_path.clone(), text)));
         }
         let name = entity.name().to_owned();
         let (terraform, json) = match verdict {
@@ -261,14 +311,17 @@ impl<'a> Steps<'a> {
             summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
         }
         self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
-        if base.is_some()
-            && json_only.is_none()
-            && let Some(Expression::Reference(reference)) = entity.reference()
-        {
-            self.former_context.references.insert(entity.arn().to_owned(), reference);
+        if base.is_some() && json_only.is_none() {
+            self.refer_formerly(entity.as_ref());
         }
-        self.steps.push(Step { entity, terraform, json, is_forced });
+        self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
         Ok(())
+    }
+
+    /// An entity of AWS whose files stay as they are.
+    fn keep(&mut self, entity: Box<dyn Entity>) {
+        let (terraform, json) = (Action::Keep, Action::Keep);
+        self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced: false });
     }
 
     /// An entity that has files and was not read: it is gone, or nothing is known.
@@ -286,18 +339,19 @@ impl<'a> Steps<'a> {
         self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
         if !is_gone {
             summary.unknown += 1;
-            self.kept.extend(desired);
+            self.kept.extend(desired.map(|text| (terraform_path, text)));
             return Ok(());
         }
         if !is_ours && !self.settings.overwrite {
-            summary.conflicting.push(terraform_path);
-            self.kept.extend(desired);
+            summary.conflicting.push(terraform_path.clone());
+            self.kept.extend(desired.map(|text| (terraform_path, text)));
             return Ok(());
         }
         self.context.references.remove(base.arn());
         summary.removed.push(base.name().to_owned());
         let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
-        self.steps.push(Step { entity: base, terraform, json: Action::Remove, is_forced: false });
+        let json = Action::Remove;
+        self.steps.push(Step { entity: base, is_actual: false, terraform, json, is_forced: false });
         Ok(())
     }
 
@@ -374,7 +428,7 @@ impl<'a> Steps<'a> {
     ///
     /// A file cannot be written or removed; all files are then old or new.
     pub fn write(&mut self, account: Option<&Account>) -> anyhow::Result<()> {
-        self.hold_back_what_is_declared();
+        self.hold_back()?;
         let directory = self.directory;
         if !self.steps.is_empty() {
             for (path, content) in self.module.missing_files(account) {
@@ -394,32 +448,76 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// A file that stays may declare what AWS has given to another entity by now, such as an
-    /// instance profile. Terraform refuses a second declaration, so the other has to wait.
-    fn hold_back_what_is_declared(&mut self) {
-        while !self.kept.is_empty() {
-            let kept = std::mem::take(&mut self.kept);
-            let declared: HashSet<Address> = kept
-                .iter()
-                .filter_map(|text| declarations(text).ok())
-                .flat_map(|found| found.resources.into_iter().map(|(address, _)| address))
-                .collect();
-            for step in self.steps.iter_mut().filter(|step| step.terraform == Action::Write) {
-                let body = step.entity.terraform(&self.context);
-                if !body.declarations().any(|(address, _)| declared.contains(&address)) {
-                    continue;
-                }
-                let path = step.entity.terraform_path();
-                (step.terraform, step.json) = (Action::Keep, Action::Keep);
-                self.kept.extend(self.module.text(&path).ok().flatten());
-                let plural = step.entity.kind().plural;
-                let kinds = self.summary.kinds.iter_mut();
-                for kind in kinds.filter(|kind| kind.kind == plural) {
-                    kind.written.retain(|name| name != step.entity.name());
-                    kind.conflicting.push(path.clone());
+    /// What would make the module invalid has to wait, and with it what depends on that.
+    fn hold_back(&mut self) -> anyhow::Result<()> {
+        let mut is_settled = false;
+        while !is_settled {
+            is_settled = true;
+            for index in 0..self.steps.len() {
+                if let Some(reason) = self.obstacle(&self.steps[index])? {
+                    self.hold_back_step(index, &reason)?;
+                    is_settled = false;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What stands against a step. A file that stays may declare what AWS has given to another
+    /// entity by now, such as an instance profile, and Terraform refuses a second declaration. Or
+    /// it may refer to what the step takes out of the module.
+    fn obstacle(&self, step: &Step) -> anyhow::Result<Option<String>> {
+        if step.terraform == Action::Keep || (self.kept.is_empty() && !self.module.has_foreign()) {
+            return Ok(None);
+        }
+        let path = step.entity.terraform_path();
+        let new: BTreeSet<Address> = match step.terraform {
+            Action::Write => {
+                let body = step.entity.terraform(&self.context);
+                body.declarations().map(|(address, _)| address).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        let declares = |text: &str| {
+            declarations(text).is_ok_and(|found| {
+                found.resources.iter().any(|(address, _)| new.contains(address))
+            })
+        };
+        if !new.is_empty()
+            && let Some((other, _)) = self.kept.iter().find(|(_, text)| declares(text))
+        {
+            return Ok(Some(format!("`{}` still declares a part of it", visible(other))));
+        }
+        let old = self.module.text(&path)?.map(|text| declarations(&text).unwrap_or_default());
+        let old = old.into_iter().flat_map(|found| found.resources);
+        let leaving: BTreeSet<Address> =
+            old.map(|(address, _)| address).filter(|address| !new.contains(address)).collect();
+        if leaving.is_empty() {
+            return Ok(None);
+        }
+        let kept = self.kept.iter().find(|(_, text)| refers(text, &leaving));
+        let referring = match kept {
+            Some((other, _)) => Some(other.clone()),
+            None => self.module.refers(&leaving)?,
+        };
+        Ok(referring.map(|other| format!("`{}` still refers to it", visible(&other))))
+    }
+
+    fn hold_back_step(&mut self, index: usize, reason: &str) -> anyhow::Result<()> {
+        let step = &mut self.steps[index];
+        let path = step.entity.terraform_path();
+        (step.terraform, step.json) = (Action::Keep, Action::Keep);
+        let (name, kind) = (step.entity.name().to_owned(), step.entity.kind());
+        let text = self.module.text(&path)?;
+        self.kept.extend(text.map(|text| (path.clone(), text)));
+        let kinds = self.summary.kinds.iter_mut();
+        for summary in kinds.filter(|summary| summary.kind == kind.plural) {
+            summary.written.retain(|written| *written != name);
+            summary.removed.retain(|removed| *removed != name);
+            summary.conflicting.push(path.clone());
+        }
+        self.summary.notes.push(format!("`{path}` stays as it is: {reason}"));
+        Ok(())
     }
 
     /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
@@ -478,16 +576,36 @@ fn files_of_the_gone(
 ) -> anyhow::Result<Vec<String>> {
     let known: HashSet<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
     let mut found = Vec::new();
-    for folder in kind.folders.iter().filter(|folder| reading.complete.contains(*folder)) {
-        for name in directory.files(folder)? {
-            let path = format!("{folder}/{name}");
-            if name.ends_with(".json")
-                && !known.contains(&path)
-                && let (Some(base), _) = parse_base(directory, kind, &path)?
-                && !reading.unreadable.iter().any(|unreadable| unreadable.name == base.name())
-            {
-                found.push(base.terraform_path());
-            }
+    for path in base_files(directory, kind, reading)? {
+        if !known.contains(&path)
+            && let (Some(base), _) = parse_base(directory, kind, &path)?
+            && reading.is_gone(base.as_ref())
+        {
+            found.push(base.terraform_path());
+        }
+    }
+    Ok(found)
+}
+
+/// The raw JSON files that a reading speaks of.
+fn base_files(
+    directory: &dyn Files,
+    kind: &Kind,
+    reading: &Reading,
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let Some(named) = &reading.named else {
+        for folder in kind.folders {
+            let files = directory.files(folder)?;
+            let json = files.into_iter().filter(|name| name.ends_with(".json"));
+            found.extend(json.map(|name| format!("{folder}/{name}")));
+        }
+        return Ok(found);
+    };
+    let paths = named.iter().flat_map(|key| kind.base_paths(key));
+    for path in paths.chain(reading.entities.iter().map(|entity| entity.json_path())) {
+        if directory.read(&path)?.is_some() {
+            found.insert(path);
         }
     }
     Ok(found)

@@ -65,7 +65,7 @@ pub struct Skipped {
 }
 
 /// What the AWS CLI would tell and no file does.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Missing {
     /// The command whose output tells it, for one entity where it takes one each.
     pub command: String,
@@ -74,7 +74,7 @@ pub struct Missing {
 }
 
 /// Something that could not be read; the exit code is 1 then.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {
     pub error: String,
     pub hint: Option<String>,

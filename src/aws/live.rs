@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -22,6 +23,9 @@ use crate::progress::Progress;
 /// the SDK's adaptive mode slows down all calls once one is throttled.
 pub const MAX_ATTEMPTS: u32 = 10;
 
+/// How long what is not found gets to appear, unless settings say otherwise.
+pub const PAUSE: Duration = Duration::from_secs(2);
+
 /// How to reach AWS.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -30,6 +34,8 @@ pub struct Connection {
     /// Calls in flight at once, over all services.
     pub concurrency: usize,
     pub aws_managed: bool,
+    /// Before what is not found is looked up again.
+    pub pause: Duration,
 }
 
 /// A connection to one account.
@@ -41,6 +47,7 @@ pub struct Live {
     pub principal: String,
     pub aws_managed: bool,
     pub concurrency: usize,
+    pub pause: Duration,
     pub progress: Progress,
     permits: Semaphore,
     calls: AtomicUsize,
@@ -73,8 +80,8 @@ impl Live {
             .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(std::time::Duration::from_secs(10))
-                    .read_timeout(std::time::Duration::from_secs(60))
+                    .connect_timeout(Duration::from_secs(10))
+                    .read_timeout(Duration::from_secs(60))
                     .build(),
             );
         if let Some(profile) = &connection.profile {
@@ -102,6 +109,7 @@ impl Live {
             principal,
             aws_managed: connection.aws_managed,
             concurrency: connection.concurrency,
+            pause: connection.pause,
             progress,
             permits: Semaphore::new(connection.concurrency),
             calls: AtomicUsize::new(1),

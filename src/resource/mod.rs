@@ -14,9 +14,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::aws::{CallError, Dump, DumpError, Item, Source};
+use crate::aws::{CallError, Dump, DumpError, Item, Live, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
+use crate::scope::Scope;
 use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
@@ -36,12 +37,41 @@ pub struct Kind {
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading takes.
     pub permissions: &'static [&'static str],
+    /// Reads all entities of the kind.
     pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
+    /// Reads the entities with these keys from AWS, in a few calls each.
+    pub read_named: for<'a> fn(&'a Live, &'a BTreeSet<String>) -> ReadFuture<'a>,
+    /// What AWS lets refer to an entity: its Terraform says the ARN or a reference, as the module
+    /// declares the entity or not.
+    pub users: Option<for<'a> fn(&'a Live, &'a str) -> UsersFuture<'a>>,
     /// Reads back what [`Entity::json`] wrote.
     pub parse: fn(&str) -> serde_json::Result<Box<dyn Entity>>,
 }
 
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
+pub type UsersFuture<'a> = Pin<Box<dyn Future<Output = Result<Scope, CallError>> + Send + 'a>>;
+
+impl Kind {
+    /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
+    pub fn base_paths(&self, key: &str) -> Vec<String> {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        let mut names: Vec<_> = [self.case, Case::Ignored]
+            .into_iter()
+            .map(|case| file_name::json_file(name, case))
+            .collect();
+        names.dedup();
+        let in_folder = |folder| names.iter().map(move |name| format!("{folder}/{name}"));
+        self.folders.iter().flat_map(in_folder).collect()
+    }
+
+    /// Where the raw JSON of the entity may lie that a Terraform file is named after.
+    pub fn base_paths_of(&self, terraform_path: &str) -> Vec<String> {
+        let file = terraform_path.strip_prefix("terraform/");
+        let name = file.and_then(|file| file_name::json_file_beside(self.terraform_prefix, file));
+        let in_folder = |folder: &&str| name.as_ref().map(|name| format!("{folder}/{name}"));
+        self.folders.iter().filter_map(in_folder).collect()
+    }
+}
 
 /// A Terraform resource type that a kind is written as, with every argument of the provider.
 pub struct ResourceType {
@@ -59,6 +89,14 @@ pub trait Entity: Send + Sync {
     /// What AWS identifies it by within its kind; file names and labels come from it.
     fn name(&self) -> &str;
     fn arn(&self) -> &str;
+    /// What a [`Scope`] calls it.
+    fn key(&self) -> &str {
+        self.name()
+    }
+    /// IAM's path; kinds that have none have an empty one.
+    fn path(&self) -> &str {
+        ""
+    }
     fn folder(&self) -> &'static str;
     fn case(&self) -> Case {
         self.kind().case
@@ -78,6 +116,10 @@ pub trait Entity: Send + Sync {
     /// Resources that AWS has, that [`Entity::terraform`] leaves out, and that it may have held
     /// before.
     fn left_out(&self, _: &Context) -> Vec<Address> {
+        Vec::new()
+    }
+    /// ARNs of entities that [`Entity::terraform`] refers to where the module declares them.
+    fn mentions(&self) -> Vec<(&'static Kind, &str)> {
         Vec::new()
     }
     /// What other resources may say instead of this entity's ARN.
@@ -152,6 +194,10 @@ impl fmt::Display for JsonOnly {
 #[derive(Default)]
 pub struct Reading {
     pub entities: Vec<Box<dyn Entity>>,
+    /// The keys that were asked for; everything was where this is `None`.
+    pub named: Option<BTreeSet<String>>,
+    /// Keys of those asked for that AWS does not have.
+    pub absent: BTreeSet<String>,
     /// The folders whose listing is complete: only there does absence mean "gone".
     pub complete: BTreeSet<&'static str>,
     /// Entities that exist and could not be read; their files stay as they are.
@@ -164,6 +210,22 @@ pub struct Reading {
     pub missing: Vec<Missing>,
     /// What was left aside on purpose, with the reason.
     pub skipped: Vec<(String, String)>,
+}
+
+/// What was read of AWS: the *actual* state of a scope, in the order of [`KINDS`].
+#[derive(Default)]
+pub struct Inventory {
+    pub readings: Vec<(&'static Kind, Reading)>,
+}
+
+impl Inventory {
+    pub fn reading(&self, kind: &Kind) -> Option<&Reading> {
+        self.readings.iter().find(|(read, _)| std::ptr::eq(*read, kind)).map(|(_, reading)| reading)
+    }
+
+    pub fn entities(&self) -> impl Iterator<Item = &dyn Entity> {
+        self.readings.iter().flat_map(|(_, reading)| &reading.entities).map(Box::as_ref)
+    }
 }
 
 /// An entity that exists and could not be read.
@@ -184,6 +246,35 @@ pub(crate) trait FromDump: serde::de::DeserializeOwned + PartialEq {
 }
 
 impl Reading {
+    /// A reading of nothing but these.
+    pub(crate) fn of_named(keys: &BTreeSet<String>) -> Reading {
+        Reading { named: Some(keys.clone()), ..Reading::default() }
+    }
+
+    /// Adds what came of reading the entity with a key.
+    pub(crate) fn add<T: Entity + 'static>(
+        &mut self,
+        key: String,
+        found: Result<Option<T>, CallError>,
+    ) {
+        match found {
+            Ok(Some(entity)) => self.entities.push(Box::new(entity)),
+            Ok(None) => {
+                self.absent.insert(key);
+            }
+            Err(error) => self.unreadable.push(Unreadable { name: name_in(&key), error }),
+        }
+    }
+
+    /// Whether this reading proves that an entity of earlier is no more.
+    pub fn is_gone(&self, base: &dyn Entity) -> bool {
+        let is_unreadable = || self.unreadable.iter().any(|entity| entity.name == base.name());
+        self.absent.contains(base.key())
+            || (self.complete.contains(base.folder())
+                && self.named.is_none()
+                && !is_unreadable())
+    }
+
     /// Takes what a shelf holds: the account's own, each once. What is malformed or contradicts
     /// itself is a failure, and then nothing counts as complete.
     pub(crate) fn take<T: FromDump>(
@@ -229,6 +320,28 @@ impl Reading {
         if self.failures.is_empty() {
             self.complete.insert(folder);
         }
+    }
+}
+
+/// The name in a key: the last part of an ARN.
+fn name_in(key: &str) -> String {
+    key.rsplit('/').next().unwrap_or(key).to_owned()
+}
+
+/// Looks again after a pause for what is not found: IAM answers from copies that lag behind.
+pub(crate) async fn look_twice<T, F>(
+    live: &Live,
+    mut look: impl FnMut() -> F,
+) -> Result<Option<T>, CallError>
+where
+    F: Future<Output = Result<Option<T>, CallError>>,
+{
+    match look().await {
+        Ok(None) => {
+            tokio::time::sleep(live.pause).await;
+            look().await
+        }
+        found => found,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, look_twice,
 };
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Reason, Source};
 use crate::file_name::Case;
@@ -74,6 +74,8 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    read_named: |live, keys| Box::pin(read_named(live, keys)),
+    users: None,
     parse: |text| Ok(Box::new(serde_json::from_str::<OrganizationsPolicy>(text)?)),
 };
 
@@ -450,6 +452,23 @@ async fn read_live(live: &Live) -> Reading {
     reading
 }
 
+async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
+    let mut reading = Reading::of_named(keys);
+    let mut answers = futures::stream::iter(keys.clone())
+        .map(|id| async move {
+            let found = look_twice(live, || describe_named(live, &id)).await;
+            (id, found)
+        })
+        .buffer_unordered(live.concurrency);
+    while let Some((id, found)) = answers.next().await {
+        match found {
+            Ok(Some(policy)) if policy.policy_summary.aws_managed && !live.aws_managed => {}
+            found => reading.add(id, found),
+        }
+    }
+    reading
+}
+
 /// A listing that was refused, and when: what nobody may list is refused at once, a refusal later on
 /// means that the listing was cut short.
 struct Refusal {
@@ -479,40 +498,54 @@ async fn list_policies(live: &Live, policy_type: &str) -> Result<Vec<Summary>, R
     }
 }
 
-/// Reads one policy; `None` when it is gone by now.
+/// Reads one policy of a listing; `None` when it is gone by now.
 async fn describe(live: &Live, listed: &Summary) -> Result<Option<OrganizationsPolicy>, CallError> {
-    let (call, id) = ("organizations:DescribePolicy", &listed.id);
+    let id = &listed.id;
+    let tags = tags_of(live, id, listed.aws_managed);
+    let read = async { tokio::try_join!(content(live, id), tags, list_targets(live, id)) };
+    found(read.await.map(|((summary, content), tags, targets)| (summary, content, tags, targets)))
+}
+
+/// Reads one policy by its ID alone; `None` when there is none.
+async fn describe_named(live: &Live, id: &str) -> Result<Option<OrganizationsPolicy>, CallError> {
     let read = async {
-        let request = live.organizations.describe_policy().policy_id(id);
-        let described = async { live.call(call, request.send()).await };
-        // Nobody can tag AWS's own policies.
-        let tags = async {
-            match listed.aws_managed {
-                true => Ok(None),
-                false => list_tags(live, id).await.map(Some),
-            }
-        };
-        tokio::try_join!(described, tags, list_targets(live, id))
+        let (summary, content) = content(live, id).await?;
+        let tags = tags_of(live, id, summary.aws_managed);
+        let (tags, targets) = tokio::try_join!(tags, list_targets(live, id))?;
+        Ok((summary, content, tags, targets))
     };
-    let (described, tags, targets) = match read.await {
+    found(read.await)
+}
+
+type Answers = (Summary, Document, Option<Vec<Tag>>, Vec<Target>);
+
+fn found(answers: Result<Answers, CallError>) -> Result<Option<OrganizationsPolicy>, CallError> {
+    let (policy_summary, content, tags, targets) = match answers {
         Ok(answers) => answers,
         Err(error) if error.reason == Reason::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let policy = described.policy;
-    let Some((summary, content)) =
-        policy.and_then(|policy| policy.policy_summary.zip(policy.content))
-    else {
-        return Err(CallError::empty(call));
-    };
-    let mut policy = OrganizationsPolicy {
-        policy_summary: Summary::from(summary),
-        content: Document::from_text(&content),
-        tags,
-        targets: Some(targets),
-    };
+    let targets = Some(targets);
+    let mut policy = OrganizationsPolicy { policy_summary, content, tags, targets };
     policy.sort();
     Ok(Some(policy))
+}
+
+async fn content(live: &Live, id: &str) -> Result<(Summary, Document), CallError> {
+    let call = "organizations:DescribePolicy";
+    let request = live.organizations.describe_policy().policy_id(id);
+    let answer = live.call(call, request.send()).await?;
+    let parts = answer.policy.and_then(|policy| policy.policy_summary.zip(policy.content));
+    let (summary, content) = parts.ok_or_else(|| CallError::empty(call))?;
+    Ok((Summary::from(summary), Document::from_text(&content)))
+}
+
+/// Nobody can tag AWS's own policies.
+async fn tags_of(live: &Live, id: &str, is_of_aws: bool) -> Result<Option<Vec<Tag>>, CallError> {
+    match is_of_aws {
+        true => Ok(None),
+        false => list_tags(live, id).await.map(Some),
+    }
 }
 
 async fn list_tags(live: &Live, id: &str) -> Result<Vec<Tag>, CallError> {

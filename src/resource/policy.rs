@@ -1,6 +1,6 @@
 //! Customer managed policies; AWS's own ones as raw JSON where they are asked for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
@@ -11,11 +11,12 @@ use super::parts::{
     path_problem, sdk_date, tags_argument, tags_problem,
 };
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, look_twice,
 };
-use crate::aws::{CallError, Dump, Live, Reason, Source};
+use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
+use crate::scope::Scope;
 use crate::summary::{Failure, Missing, count};
 use crate::terraform::{Body, Expression, resource};
 
@@ -39,7 +40,12 @@ pub static KIND: Kind = Kind {
             ("tags_all", "the provider computes it from `tags`"),
         ],
     }],
-    permissions: &["iam:GetAccountAuthorizationDetails", "iam:GetPolicy"],
+    permissions: &[
+        "iam:GetAccountAuthorizationDetails",
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:ListEntitiesForPolicy",
+    ],
     read: |source| {
         Box::pin(async move {
             match source {
@@ -48,6 +54,8 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    read_named: |live, keys| Box::pin(read_named(live, keys)),
+    users: Some(|live, arn| Box::pin(users(live, arn))),
     parse: |text| Ok(Box::new(serde_json::from_str::<Policy>(text)?)),
 };
 
@@ -145,6 +153,14 @@ impl Entity for Policy {
 
     fn arn(&self) -> &str {
         &self.arn
+    }
+
+    fn key(&self) -> &str {
+        &self.arn
+    }
+
+    fn path(&self) -> &str {
+        &self.path
     }
 
     /// AWS's policies have a folder of their own: one of the account may have the same name.
@@ -323,6 +339,91 @@ async fn complete_policy(
         Err(error) => Err(error),
     };
     (name, completed)
+}
+
+async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
+    let mut reading = Reading::of_named(keys);
+    let mut wanted = keys.clone();
+    wanted.retain(|arn| live.aws_managed || !arn.contains(":iam::aws:policy/"));
+    let mut answers = futures::stream::iter(wanted)
+        .map(|arn| async move {
+            let found = look_twice(live, || read_policy(live, &arn)).await;
+            (arn, found)
+        })
+        .buffer_unordered(live.concurrency);
+    while let Some((arn, found)) = answers.next().await {
+        reading.add(arn, found);
+    }
+    reading
+}
+
+/// Reads one policy; `None` when there is none with that ARN.
+async fn read_policy(live: &Live, arn: &str) -> Result<Option<Policy>, CallError> {
+    let (policy_call, version_call) = ("iam:GetPolicy", "iam:GetPolicyVersion");
+    let read = async {
+        let request = live.iam.get_policy().policy_arn(arn);
+        let answer = live.call(policy_call, request.send()).await?;
+        let policy = answer.policy.ok_or_else(|| CallError::empty(policy_call))?;
+        let default = policy.default_version_id.clone().unwrap_or_default();
+        let request = live.iam.get_policy_version().policy_arn(arn).version_id(default);
+        let answer = live.call(version_call, request.send()).await?;
+        let version = answer.policy_version.ok_or_else(|| CallError::empty(version_call))?;
+        Ok((policy, version))
+    };
+    let (summary, version) = match read.await {
+        Ok(answers) => answers,
+        Err(CallError { reason: Reason::NotFound, .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut policy = Policy {
+        policy_name: summary.policy_name.unwrap_or_default(),
+        policy_id: summary.policy_id.unwrap_or_default(),
+        arn: summary.arn.unwrap_or_else(|| arn.to_owned()),
+        path: summary.path.unwrap_or_else(|| "/".to_owned()),
+        default_version_id: summary.default_version_id.unwrap_or_default(),
+        is_attachable: summary.is_attachable,
+        description: summary.description,
+        create_date: sdk_date(summary.create_date.as_ref()),
+        update_date: sdk_date(summary.update_date.as_ref()),
+        policy_version_list: vec![Version {
+            document: Document::from_text(&version.document.unwrap_or_default()),
+            version_id: version.version_id.unwrap_or_default(),
+            is_default_version: true,
+            create_date: sdk_date(version.create_date.as_ref()),
+        }],
+        tags: Some(summary.tags.unwrap_or_default().into_iter().map(Tag::from).collect()),
+    };
+    if policy.is_of_aws() {
+        (policy.description, policy.tags) = (None, None);
+    }
+    policy.normalize();
+    Ok(Some(policy))
+}
+
+/// The roles that a policy is attached to or is the boundary of.
+async fn users(live: &Live, arn: &str) -> Result<Scope, CallError> {
+    let call = "iam:ListEntitiesForPolicy";
+    let mut scope = Scope::default();
+    let mut pages = Pages::new(call);
+    loop {
+        let request = live
+            .iam
+            .list_entities_for_policy()
+            .policy_arn(arn)
+            .entity_filter(sdk::EntityType::Role)
+            .max_items(1000)
+            .set_marker(pages.marker());
+        let page = match live.call(call, request.send()).await {
+            Err(error) if error.reason == Reason::NotFound => return Ok(scope),
+            page => page?,
+        };
+        for role in page.policy_roles.unwrap_or_default() {
+            scope.add(super::role::KIND.plural, role.role_name.unwrap_or_default());
+        }
+        if !pages.more(page.is_truncated, page.marker)? {
+            return Ok(scope);
+        }
+    }
 }
 
 impl From<sdk::ManagedPolicyDetail> for Policy {

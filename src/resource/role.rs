@@ -1,6 +1,6 @@
 //! Roles, with what hangs on them: inline policies, attachments and instance profiles.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
@@ -12,7 +12,7 @@ use super::parts::{
     sdk_date, tags_argument, tags_problem,
 };
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, look_twice,
 };
 use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
 use crate::file_name::Case;
@@ -85,6 +85,10 @@ pub static KIND: Kind = Kind {
         "iam:GetAccountAuthorizationDetails",
         "iam:GetInstanceProfile",
         "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListInstanceProfilesForRole",
+        "iam:ListRolePolicies",
         "iam:ListRoles",
     ],
     read: |source| {
@@ -95,6 +99,8 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    read_named: |live, keys| Box::pin(read_named(live, keys)),
+    users: None,
     parse: |text| Ok(Box::new(serde_json::from_str::<Role>(text)?)),
 };
 
@@ -250,6 +256,10 @@ impl Entity for Role {
         &self.arn
     }
 
+    fn path(&self) -> &str {
+        &self.path
+    }
+
     fn folder(&self) -> &'static str {
         "roles"
     }
@@ -336,6 +346,13 @@ impl Entity for Role {
             body.import(&at, profile_name.to_owned(), block);
         }
         body
+    }
+
+    fn mentions(&self) -> Vec<(&'static Kind, &str)> {
+        let attached = self.attached_managed_policies.iter().map(|policy| &policy.policy_arn);
+        let boundary = &self.permissions_boundary;
+        let boundary = boundary.iter().map(|boundary| &boundary.permissions_boundary_arn);
+        attached.chain(boundary).map(|arn| (&super::policy::KIND, arn.as_str())).collect()
     }
 
     fn left_out(&self, context: &Context) -> Vec<Address> {
@@ -514,28 +531,187 @@ async fn complete_role(
                 }
             }
         }
-        for mut profile in std::mem::take(&mut role.instance_profile_list) {
-            let request = live
-                .iam
-                .get_instance_profile()
-                .instance_profile_name(&profile.instance_profile_name);
-            let answer = match live.call("iam:GetInstanceProfile", request.send()).await {
-                Ok(answer) => answer,
-                // Deleted since the listing.
-                Err(error) if error.reason == Reason::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let answer = answer.instance_profile;
-            let answer = answer.ok_or_else(|| CallError::empty("iam:GetInstanceProfile"))?;
-            profile.tags =
-                Some(answer.tags.unwrap_or_default().into_iter().map(Tag::from).collect());
-            role.instance_profile_list.push(profile);
-        }
+        tag_instance_profiles(live, &mut role).await?;
         role.sort();
         Ok(Some(role))
     };
     let completed = completed.await;
     (name, completed)
+}
+
+/// Listings of instance profiles have no tags.
+async fn tag_instance_profiles(live: &Live, role: &mut Role) -> Result<(), CallError> {
+    for mut profile in std::mem::take(&mut role.instance_profile_list) {
+        // Nothing: deleted since the listing.
+        if let Some(answer) = instance_profile(live, &profile.instance_profile_name).await? {
+            profile.tags =
+                Some(answer.tags.unwrap_or_default().into_iter().map(Tag::from).collect());
+            role.instance_profile_list.push(profile);
+        }
+    }
+    Ok(())
+}
+
+async fn instance_profile(
+    live: &Live,
+    name: &str,
+) -> Result<Option<sdk::InstanceProfile>, CallError> {
+    let call = "iam:GetInstanceProfile";
+    let request = live.iam.get_instance_profile().instance_profile_name(name);
+    match live.call(call, request.send()).await {
+        Ok(answer) => answer.instance_profile.ok_or_else(|| CallError::empty(call)).map(Some),
+        Err(error) if error.reason == Reason::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a scope calls a role of which only an instance profile is known.
+const INSTANCE_PROFILE: &str = "instance-profile/";
+
+async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
+    let mut reading = Reading::of_named(keys);
+    let mut names = BTreeSet::new();
+    for key in keys {
+        let Some(profile) = key.strip_prefix(INSTANCE_PROFILE) else {
+            names.insert(key.clone());
+            continue;
+        };
+        match instance_profile(live, profile).await {
+            Ok(Some(profile)) => names.extend(profile.roles.into_iter().map(|role| role.role_name)),
+            // Its role has an event of its own.
+            Ok(None) => {}
+            Err(error) => reading.unreadable.push(Unreadable { name: key.clone(), error }),
+        }
+    }
+    let mut answers = futures::stream::iter(names)
+        .map(|name| async move {
+            let found = look_twice(live, || read_role(live, &name)).await;
+            (name, found)
+        })
+        .buffer_unordered(live.concurrency);
+    while let Some((name, found)) = answers.next().await {
+        reading.add(name, found);
+    }
+    reading
+}
+
+/// Reads one role; `None` when there is none of that name.
+async fn read_role(live: &Live, name: &str) -> Result<Option<Role>, CallError> {
+    let iam = &live.iam;
+    let role = async {
+        let call = "iam:GetRole";
+        let answer = live.call(call, iam.get_role().role_name(name).send()).await?;
+        answer.role.ok_or_else(|| CallError::empty(call))
+    };
+    let profiles = list_instance_profiles(live, name);
+    let read = async {
+        tokio::try_join!(role, inline_policies(live, name), attached_policies(live, name), profiles)
+    };
+    let (role, inline, attached, profiles) = match read.await {
+        Ok(answers) => answers,
+        Err(error) if error.reason == Reason::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut role = Role {
+        description: role.description,
+        max_session_duration: role.max_session_duration,
+        path: role.path,
+        role_name: role.role_name,
+        role_id: role.role_id,
+        arn: role.arn,
+        create_date: sdk_date(Some(&role.create_date)),
+        assume_role_policy_document: Document::from_text(
+            &role.assume_role_policy_document.unwrap_or_default(),
+        ),
+        instance_profile_list: profiles.into_iter().map(InstanceProfile::from).collect(),
+        role_policy_list: inline,
+        attached_managed_policies: attached,
+        permissions_boundary: role.permissions_boundary.map(PermissionsBoundary::from),
+        tags: role.tags.unwrap_or_default().into_iter().map(Tag::from).collect(),
+    };
+    tag_instance_profiles(live, &mut role).await?;
+    role.sort();
+    Ok(Some(role))
+}
+
+async fn inline_policies(live: &Live, role: &str) -> Result<Vec<InlinePolicy>, CallError> {
+    let call = "iam:ListRolePolicies";
+    let mut names = Vec::new();
+    let mut pages = Pages::new(call);
+    loop {
+        let request = live.iam.list_role_policies().role_name(role).set_marker(pages.marker());
+        let page = live.call(call, request.max_items(1000).send()).await?;
+        names.extend(page.policy_names);
+        if !pages.more(page.is_truncated, page.marker)? {
+            break;
+        }
+    }
+    let mut policies = Vec::new();
+    let mut answers = futures::stream::iter(names)
+        .map(|name| async move {
+            let request = live.iam.get_role_policy().role_name(role).policy_name(&name);
+            live.call("iam:GetRolePolicy", request.send()).await
+        })
+        .buffered(live.concurrency);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(answer) => policies.push(InlinePolicy {
+                policy_name: answer.policy_name,
+                policy_document: Document::from_text(&answer.policy_document),
+            }),
+            // Deleted since the listing.
+            Err(error) if error.reason == Reason::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(policies)
+}
+
+async fn attached_policies(live: &Live, role: &str) -> Result<Vec<AttachedPolicy>, CallError> {
+    let call = "iam:ListAttachedRolePolicies";
+    let mut policies = Vec::new();
+    let mut pages = Pages::new(call);
+    loop {
+        let request =
+            live.iam.list_attached_role_policies().role_name(role).set_marker(pages.marker());
+        let page = live.call(call, request.max_items(1000).send()).await?;
+        let found = page.attached_policies.unwrap_or_default();
+        policies.extend(found.into_iter().map(AttachedPolicy::from));
+        if !pages.more(page.is_truncated, page.marker)? {
+            return Ok(policies);
+        }
+    }
+}
+
+async fn list_instance_profiles(
+    live: &Live,
+    role: &str,
+) -> Result<Vec<sdk::InstanceProfile>, CallError> {
+    let call = "iam:ListInstanceProfilesForRole";
+    let mut profiles = Vec::new();
+    let mut pages = Pages::new(call);
+    loop {
+        let request =
+            live.iam.list_instance_profiles_for_role().role_name(role).set_marker(pages.marker());
+        let page = live.call(call, request.max_items(1000).send()).await?;
+        profiles.extend(page.instance_profiles);
+        if !pages.more(page.is_truncated, page.marker)? {
+            return Ok(profiles);
+        }
+    }
+}
+
+impl From<sdk::InstanceProfile> for InstanceProfile {
+    fn from(profile: sdk::InstanceProfile) -> InstanceProfile {
+        InstanceProfile {
+            path: profile.path,
+            instance_profile_name: profile.instance_profile_name,
+            instance_profile_id: profile.instance_profile_id,
+            arn: profile.arn,
+            create_date: sdk_date(Some(&profile.create_date)),
+            tags: None,
+        }
+    }
 }
 
 impl From<sdk::RoleDetail> for Role {
@@ -555,14 +731,7 @@ impl From<sdk::RoleDetail> for Role {
                 .instance_profile_list
                 .unwrap_or_default()
                 .into_iter()
-                .map(|profile| InstanceProfile {
-                    path: profile.path,
-                    instance_profile_name: profile.instance_profile_name,
-                    instance_profile_id: profile.instance_profile_id,
-                    arn: profile.arn,
-                    create_date: sdk_date(Some(&profile.create_date)),
-                    tags: None,
-                })
+                .map(InstanceProfile::from)
                 .collect(),
             role_policy_list: detail
                 .role_policy_list

@@ -4,10 +4,12 @@
 //! names and import IDs are not looked at here.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use hcl::Structure;
-use hcl_edit::expr::{Expression, TraversalOperator};
+use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::structure::Body;
+use hcl_edit::visit::{Visit, visit_traversal};
 use serde_json::Value;
 
 use super::Address;
@@ -115,6 +117,41 @@ pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
     Ok(found)
 }
 
+/// Whether an expression of a file refers to one of these resources. A file that cannot be read as
+/// HCL does if it holds the words.
+pub fn refers(text: &str, addresses: &BTreeSet<Address>) -> bool {
+    let mentioned = |address: &&Address| text.contains(&address.to_string());
+    let wanted: BTreeSet<&Address> = addresses.iter().filter(mentioned).collect();
+    if wanted.is_empty() {
+        return false;
+    }
+    let Ok(body) = text.strip_prefix('\u{feff}').unwrap_or(text).parse::<Body>() else {
+        return true;
+    };
+    let mut references = References { wanted, found: false };
+    references.visit_body(&body);
+    references.found
+}
+
+struct References<'a> {
+    wanted: BTreeSet<&'a Address>,
+    found: bool,
+}
+
+impl Visit for References<'_> {
+    fn visit_traversal(&mut self, traversal: &Traversal) {
+        if let Expression::Variable(resource_type) = &traversal.expr
+            && let Some(TraversalOperator::GetAttr(label)) =
+                traversal.operators.first().map(|operator| operator.value())
+        {
+            self.found |= self.wanted.iter().any(|address| {
+                address.resource_type == resource_type.as_str() && address.label == label.as_str()
+            });
+        }
+        visit_traversal(self, traversal);
+    }
+}
+
 /// In JSON syntax one block may stand without a list around it.
 fn blocks(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let list = value.and_then(Value::as_array).map(Vec::as_slice);
@@ -198,6 +235,30 @@ fn address(expression: &Expression) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn expressions_refer_and_texts_do_not() {
+        let address = |label: &str| Address::new("aws_iam_policy", label.to_owned());
+        let wanted = BTreeSet::from([address("a")]);
+        for text in [
+            "x = aws_iam_policy.a.arn",
+            "x = [for p in [1] : \"${aws_iam_policy.a.arn}/x\"]",
+            "output \"x\" {\n  value = { k = aws_iam_policy.a }\n}",
+            "depends_on = [aws_iam_policy.a]",
+            "not HCL: aws_iam_policy.a",
+        ] {
+            assert!(refers(text, &wanted), "{text}");
+        }
+        for text in [
+            "x = \"aws_iam_policy.a.arn\"",
+            "# aws_iam_policy.a",
+            "x = aws_iam_policy.a-b.arn",
+            "x = data.aws_iam_policy.a.arn",
+            "x = aws_iam_policy.b.arn",
+        ] {
+            assert!(!refers(text, &wanted), "{text}");
+        }
+    }
 
     #[test]
     fn resources_and_imports_are_found() {
