@@ -149,6 +149,12 @@ impl<'a> Module<'a> {
         Ok(None)
     }
 
+    /// Whether a file that is none of ours declares a resource.
+    pub fn declares(&self, address: &Address) -> bool {
+        let declares = |found: &Declarations| found.resources.iter().any(|(at, _)| at == address);
+        self.foreign.values().any(declares)
+    }
+
     pub fn has_foreign(&self) -> bool {
         !self.foreign.is_empty()
     }

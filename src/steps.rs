@@ -490,8 +490,10 @@ impl<'a> Steps<'a> {
         }
         let old = self.module.text(&path)?.map(|text| declarations(&text).unwrap_or_default());
         let old = old.into_iter().flat_map(|found| found.resources);
+        let is_leaving =
+            |address: &Address| !new.contains(address) && !self.module.declares(address);
         let leaving: BTreeSet<Address> =
-            old.map(|(address, _)| address).filter(|address| !new.contains(address)).collect();
+            old.map(|(address, _)| address).filter(is_leaving).collect();
         if leaving.is_empty() {
             return Ok(None);
         }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use hcl::Structure;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
-use hcl_edit::structure::Body;
-use hcl_edit::visit::{Visit, visit_traversal};
+use hcl_edit::structure::{Block, Body};
+use hcl_edit::visit::{Visit, visit_block, visit_traversal};
 use serde_json::Value;
 
 use super::Address;
@@ -139,6 +139,13 @@ struct References<'a> {
 }
 
 impl Visit for References<'_> {
+    /// Blocks that say where a resource was need not find it there.
+    fn visit_block(&mut self, block: &Block) {
+        if !matches!(block.ident.as_str(), "moved" | "removed") {
+            visit_block(self, block);
+        }
+    }
+
     fn visit_traversal(&mut self, traversal: &Traversal) {
         if let Expression::Variable(resource_type) = &traversal.expr
             && let Some(TraversalOperator::GetAttr(label)) =
@@ -255,6 +262,7 @@ mod tests {
             "x = aws_iam_policy.a-b.arn",
             "x = data.aws_iam_policy.a.arn",
             "x = aws_iam_policy.b.arn",
+            "moved {\n  from = aws_iam_policy.a\n  to = aws_iam_policy.b\n}",
         ] {
             assert!(!refers(text, &wanted), "{text}");
         }
