@@ -33,6 +33,8 @@ pub enum Reason {
     Unreachable,
     /// A listing that says there is more and not where.
     CutShort,
+    /// The run's time was over before the answer.
+    OutOfTime,
     Other,
 }
 
@@ -46,6 +48,11 @@ impl CallError {
     pub fn empty(call: &'static str) -> CallError {
         let message = "its answer does not hold what was asked for".to_owned();
         CallError { call, reason: Reason::Other, message }
+    }
+
+    pub fn out_of_time(call: &'static str) -> CallError {
+        let message = "the run has to end before its time limit".to_owned();
+        CallError { call, reason: Reason::OutOfTime, message }
     }
 
     /// What to do about it.
@@ -73,6 +80,7 @@ impl fmt::Display for CallError {
             Reason::Unauthenticated => "was refused",
             Reason::Unreachable => "got no answer",
             Reason::CutShort => "was cut short",
+            Reason::OutOfTime => "was given up",
             _ => "failed",
         };
         write!(f, "`{}` {outcome}: {}", self.call, visible(&self.message))

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, meta::region::RegionProviderChain};
+use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use tokio::sync::{OnceCell, Semaphore};
@@ -49,6 +49,8 @@ pub struct Live {
     pub concurrency: usize,
     pub pause: Duration,
     pub progress: Progress,
+    /// From when on no call is made or waited for.
+    deadline: Option<Instant>,
     permits: Semaphore,
     calls: AtomicUsize,
     details: OnceCell<Result<Details, CallError>>,
@@ -68,53 +70,54 @@ impl Live {
     ///
     /// `sts:GetCallerIdentity` failed: no credentials, or no way to AWS.
     pub async fn connect(connection: Connection, progress: Progress) -> Result<Live, CallError> {
-        let mut of_profile = aws_config::default_provider::region::Builder::default();
-        if let Some(profile) = &connection.profile {
-            of_profile = of_profile.profile_name(profile);
-        }
-        let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
-            .or_else(of_profile.build())
-            .or_else("us-east-1");
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(10))
-                    .read_timeout(Duration::from_secs(60))
-                    .build(),
-            );
-        if let Some(profile) = &connection.profile {
-            loader = loader.profile_name(profile);
-        }
-        let config = loader.load().await;
-        let call = "sts:GetCallerIdentity";
-        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(WholeAnswers).build();
-        let identity = aws_sdk_sts::Client::from_conf(sts)
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| call_error(call, &error))?;
-        let principal = identity.arn.unwrap_or_default();
-        let account = Account::of_arn(&principal).ok_or_else(|| CallError {
-            call,
-            reason: super::Reason::Other,
-            message: format!("its answer names no account: `{principal}`"),
-        })?;
-        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(WholeAnswers).build();
-        Ok(Live {
+        let config = config(&connection).await;
+        let (account, principal) = identity(&config).await?;
+        let live = Live::of_account(&connection, &config, account, principal, progress);
+        live.calls.fetch_add(1, Ordering::Relaxed);
+        Ok(live)
+    }
+
+    /// Connects to an account that is known; nothing is called yet.
+    pub fn of_account(
+        connection: &Connection,
+        config: &SdkConfig,
+        account: Account,
+        principal: String,
+        progress: Progress,
+    ) -> Live {
+        let iam = aws_sdk_iam::config::Builder::from(config).interceptor(WholeAnswers).build();
+        Live {
             iam: aws_sdk_iam::Client::from_conf(iam),
-            organizations: aws_sdk_organizations::Client::new(&config),
+            organizations: aws_sdk_organizations::Client::new(config),
             account,
             principal,
             aws_managed: connection.aws_managed,
             concurrency: connection.concurrency,
             pause: connection.pause,
             progress,
+            deadline: None,
             permits: Semaphore::new(connection.concurrency),
-            calls: AtomicUsize::new(1),
+            calls: AtomicUsize::new(0),
             details: OnceCell::new(),
-        })
+        }
+    }
+
+    /// The same connection for another run, in which nothing is read yet.
+    pub fn again(&self, aws_managed: bool, deadline: Option<Instant>) -> Live {
+        Live {
+            iam: self.iam.clone(),
+            organizations: self.organizations.clone(),
+            account: self.account.clone(),
+            principal: self.principal.clone(),
+            aws_managed,
+            concurrency: self.concurrency,
+            pause: self.pause,
+            progress: self.progress.clone(),
+            deadline,
+            permits: Semaphore::new(self.concurrency),
+            calls: AtomicUsize::new(0),
+            details: OnceCell::new(),
+        }
     }
 
     /// Makes one call when there is room for it. `call` is its name in a policy.
@@ -130,9 +133,18 @@ impl Live {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let answer = request.await;
+        let work = async {
+            let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            request.await
+        };
+        let answer = match self.deadline {
+            None => work.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(CallError::out_of_time(call)),
+            },
+        };
         debug!(call, failed = answer.is_err(), "called");
         answer.map_err(|error| call_error(call, &error))
     }
@@ -184,6 +196,48 @@ impl Live {
             }
         }
     }
+}
+
+/// The SDK's configuration: region, credentials, retries, time limits.
+pub async fn config(connection: &Connection) -> SdkConfig {
+    let mut of_profile = aws_config::default_provider::region::Builder::default();
+    if let Some(profile) = &connection.profile {
+        of_profile = of_profile.profile_name(profile);
+    }
+    let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
+        .or_else(of_profile.build())
+        .or_else("us-east-1");
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .read_timeout(Duration::from_secs(60))
+                .build(),
+        );
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+/// Which account the credentials are of, and who they are.
+async fn identity(config: &SdkConfig) -> Result<(Account, String), CallError> {
+    let call = "sts:GetCallerIdentity";
+    let sts = aws_sdk_sts::config::Builder::from(config).interceptor(WholeAnswers).build();
+    let identity = aws_sdk_sts::Client::from_conf(sts)
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| call_error(call, &error))?;
+    let principal = identity.arn.unwrap_or_default();
+    let account = Account::of_arn(&principal).ok_or_else(|| CallError {
+        call,
+        reason: super::Reason::Other,
+        message: format!("its answer names no account: `{principal}`"),
+    })?;
+    Ok((account, principal))
 }
 
 /// The pages of one listing: short pages are normal, a missing or repeated marker is an error.
