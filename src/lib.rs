@@ -26,6 +26,7 @@ pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
 pub mod resource;
+pub mod scope;
 pub mod settings;
 pub mod steps;
 pub mod summary;
