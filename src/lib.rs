@@ -17,6 +17,7 @@ pub mod aws;
 pub mod cli;
 pub mod directory;
 pub mod error;
+pub mod event;
 pub mod export;
 pub mod file_name;
 pub mod invisible;
