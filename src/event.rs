@@ -240,7 +240,8 @@ impl Record {
         };
         // Lambda's other triggers have sources such as `aws:s3`.
         let source = text(detail, "eventSource").filter(|source| !source.starts_with("aws:"));
-        let (Some(source), Some(name)) = (source, text(detail, "eventName")) else {
+        let name = text(detail, "eventName").filter(|name| !name.trim().is_empty());
+        let (Some(source), Some(name)) = (source, name) else {
             return Err(InvocationError::new(described(value)));
         };
         let outside = |member| envelope.and_then(|envelope| text(envelope, member));

@@ -15,6 +15,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod commit_message;
 pub mod directory;
 pub mod error;
 pub mod event;
