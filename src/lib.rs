@@ -15,8 +15,10 @@
 
 pub mod aws;
 pub mod cli;
+pub mod commit_message;
 pub mod directory;
 pub mod error;
+pub mod event;
 pub mod export;
 pub mod file_name;
 pub mod inventory;

@@ -1,0 +1,1127 @@
+//! What an invocation asks for, and what the CloudTrail records in it touched and who made them.
+//!
+//! A record is a hint where to look and says who acted; what is exported is always read from AWS
+//! afterwards. Which action touches what is one table, [`IAM`] and [`ORGANIZATIONS`].
+
+use std::collections::HashSet;
+use std::fmt;
+
+use aws_smithy_types::date_time::{DateTime, Format};
+use serde_json::Value;
+
+use crate::invisible::visible;
+use crate::resource::{organizations_policy, policy, role};
+use crate::scope::Scope;
+
+/// Bytes kept of a text of a record; AWS's longest ARNs have 2,048.
+const LONGEST_TEXT: usize = 2048;
+
+/// What the function was invoked with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Invocation {
+    Direct(Content),
+    /// Messages of a queue, each of which succeeds or fails on its own.
+    Batch(Vec<Message>),
+}
+
+/// What one invocation or message asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A full export: a schedule, or an empty test event.
+    Full,
+    Records(Vec<Record>),
+}
+
+/// One message of a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub id: String,
+    /// When it was sent, in milliseconds since 1970.
+    pub sent_milliseconds: Option<u64>,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+    /// An error concerns this message alone: it is never going to be understood.
+    pub content: Result<Content, InvocationError>,
+}
+
+/// An invocation that is none of those understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot handle {got}; understood are CloudTrail records from EventBridge, SQS batches of them, \
+     scheduled events, and `{{}}` for a full export"
+)]
+pub struct InvocationError {
+    /// What came instead, fit for one line.
+    pub got: String,
+}
+
+impl InvocationError {
+    fn new(got: impl Into<String>) -> InvocationError {
+        InvocationError { got: got.into() }
+    }
+}
+
+impl Invocation {
+    /// Reads what Lambda hands over, or what a file with CloudTrail records holds.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is neither. A message of a batch that is malformed is an error of that
+    /// message alone.
+    pub fn parse(value: &Value) -> Result<Invocation, InvocationError> {
+        let queued = value.get("Records").and_then(Value::as_array).filter(|records| {
+            records.iter().any(|record| text(record, "eventSource").as_deref() == Some("aws:sqs"))
+        });
+        match queued {
+            Some(records) => {
+                records.iter().map(Message::parse).collect::<Result<_, _>>().map(Invocation::Batch)
+            }
+            None => Content::parse(value).map(Invocation::Direct),
+        }
+    }
+}
+
+impl Message {
+    fn parse(value: &Value) -> Result<Message, InvocationError> {
+        let is_message = text(value, "eventSource").as_deref() == Some("aws:sqs");
+        let Some(id) = text(value, "messageId").filter(|id| is_message && !id.is_empty()) else {
+            return Err(InvocationError::new("an SQS batch with a record that is no message"));
+        };
+        let attribute = |name| value.pointer(name).and_then(Value::as_str);
+        let content = match value.get("body") {
+            Some(Value::String(body)) => match serde_json::from_str(body) {
+                Ok(body) => Content::parse(&body),
+                Err(error) => Err(InvocationError::new(format!("a body that is no JSON: {error}"))),
+            },
+            _ => Err(InvocationError::new("a message without a body")),
+        };
+        Ok(Message {
+            id,
+            sent_milliseconds: attribute("/attributes/SentTimestamp").and_then(|n| n.parse().ok()),
+            receive_count: attribute("/attributes/ApproximateReceiveCount")
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(1),
+            content,
+        })
+    }
+}
+
+impl Content {
+    fn parse(value: &Value) -> Result<Content, InvocationError> {
+        let is_schedule = || {
+            let source = text(value, "source").unwrap_or_default();
+            text(value, "detail-type").as_deref() == Some("Scheduled Event")
+                || matches!(&*source, "aws.events" | "aws.scheduler")
+        };
+        match value {
+            Value::Null => Ok(Content::Full),
+            Value::Object(members) if members.is_empty() => Ok(Content::Full),
+            Value::Object(_) if is_schedule() => Ok(Content::Full),
+            Value::Object(members) => match members.get("Records") {
+                Some(Value::Array(records)) => Content::of_list(records),
+                _ => Ok(Content::Records(vec![Record::parse(value)?])),
+            },
+            Value::Array(records) => Content::of_list(records),
+            _ => Err(InvocationError::new(described(value))),
+        }
+    }
+
+    fn of_list(records: &[Value]) -> Result<Content, InvocationError> {
+        records.iter().map(Record::parse).collect::<Result<_, _>>().map(Content::Records)
+    }
+}
+
+/// What a value is, in a few words.
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "`null`".to_owned(),
+        Value::Bool(_) => "a truth value".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(members) => {
+            if let Some(detail_type) = text(value, "detail-type") {
+                let source = text(value, "source").unwrap_or_default();
+                return format!(
+                    "an EventBridge event `{}` from `{}`",
+                    shown(&detail_type),
+                    shown(&source)
+                );
+            }
+            if let Some(source) = text(value, "eventSource").or_else(|| text(value, "EventSource"))
+            {
+                return format!("a record from `{}`", shown(&source));
+            }
+            let keys: Vec<_> =
+                members.keys().take(5).map(|key| format!("`{}`", shown(key))).collect();
+            format!("an object with {}", keys.join(", "))
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    visible(cut(text, 60)).into_owned()
+}
+
+/// A call or an event that CloudTrail recorded.
+#[derive(Clone, PartialEq)]
+pub struct Record {
+    pub id: Option<String>,
+    /// `AttachRolePolicy`.
+    pub name: String,
+    /// `iam.amazonaws.com`.
+    pub source: String,
+    pub time: Option<Time>,
+    pub source_ip: Option<String>,
+    pub user_agent: Option<String>,
+    /// The account in which it happened.
+    pub account: Option<String>,
+    pub region: Option<String>,
+    /// There when the call failed, so nothing changed.
+    pub error_code: Option<String>,
+    pub read_only: bool,
+    /// Whether the service itself reports something, rather than a call.
+    pub is_service_event: bool,
+    pub actor: Actor,
+    request: Value,
+    response: Value,
+}
+
+/// A moment in UTC, to the second.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    /// Since 1970.
+    pub seconds: i64,
+    /// RFC 3339: `2026-11-22T10:15:00Z`.
+    pub text: String,
+}
+
+/// Who made a change, as AWS tells it: nothing here is proven beyond that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Actor {
+    /// The name of the session or user, `root`, or the service; never empty.
+    pub name: String,
+    pub arn: Option<String>,
+    /// Twelve digits.
+    pub account: Option<String>,
+}
+
+/// Parameters may hold anything a caller sent, so they are not shown.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("id", &self.id)
+            .field("source", &self.source)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// Reads a CloudTrail record, bare or as the `detail` of an EventBridge event.
+    ///
+    /// Only the event's name and source have to be there: a record from which less can be read
+    /// widens what is exported.
+    ///
+    /// # Errors
+    ///
+    /// Anything else.
+    pub fn parse(value: &Value) -> Result<Record, InvocationError> {
+        let envelope = match text(value, "detail-type") {
+            // API calls, service events and actions in the console.
+            Some(detail_type) if detail_type.ends_with(" via CloudTrail") => Some(value),
+            Some(_) => return Err(InvocationError::new(described(value))),
+            None => None,
+        };
+        let nothing = Value::Null;
+        let detail = match envelope {
+            Some(envelope) => envelope.get("detail").unwrap_or(&nothing),
+            None => value,
+        };
+        // Lambda's other triggers have sources such as `aws:s3`.
+        let source = text(detail, "eventSource").filter(|source| !source.starts_with("aws:"));
+        let name = text(detail, "eventName").filter(|name| !name.trim().is_empty());
+        let (Some(source), Some(name)) = (source, name) else {
+            return Err(InvocationError::new(described(value)));
+        };
+        let outside = |member| envelope.and_then(|envelope| text(envelope, member));
+        let is_service_event = text(detail, "eventType").as_deref() == Some("AwsServiceEvent");
+        let parameters = |member| {
+            let found = detail.get(member).filter(|found| !found.is_null());
+            let told_by_service = || detail.get("serviceEventDetails").filter(|_| is_service_event);
+            found.or_else(told_by_service).cloned().unwrap_or_default()
+        };
+        Ok(Record {
+            id: text(detail, "eventID").or_else(|| outside("id")),
+            name,
+            source,
+            time: text(detail, "eventTime").or_else(|| outside("time")).and_then(|t| time(&t)),
+            source_ip: text(detail, "sourceIPAddress"),
+            user_agent: text(detail, "userAgent"),
+            account: text(detail, "recipientAccountId").or_else(|| outside("account")),
+            region: text(detail, "awsRegion").or_else(|| outside("region")),
+            error_code: text(detail, "errorCode"),
+            read_only: detail.get("readOnly").and_then(Value::as_bool).unwrap_or(false),
+            is_service_event,
+            actor: Actor::parse(detail.get("userIdentity").unwrap_or(&nothing)),
+            request: parameters("requestParameters"),
+            response: parameters("responseElements"),
+        })
+    }
+
+    /// `iam`, `organizations`.
+    pub fn service(&self) -> &str {
+        self.source.split('.').next().unwrap_or_default()
+    }
+
+    /// A text among the request's parameters.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.request.get(name).and_then(Value::as_str)
+    }
+}
+
+impl Actor {
+    fn parse(identity: &Value) -> Actor {
+        let member = |path: &str| {
+            let found = identity.pointer(path).and_then(Value::as_str)?;
+            Some(cut(found, LONGEST_TEXT).to_owned()).filter(|found| !found.trim().is_empty())
+        };
+        let arn = member("/arn");
+        let after = |text: Option<String>, separator: char| {
+            let (_, name) = text.as_deref()?.rsplit_once(separator)?;
+            Some(name.to_owned()).filter(|name| !name.trim().is_empty())
+        };
+        let by_type = match member("/type").unwrap_or_default().as_str() {
+            // Who assumed the first role of a chain cannot be changed by the later ones.
+            "AssumedRole" => member("/sessionContext/sourceIdentity")
+                .or_else(|| after(arn.clone(), '/'))
+                .or_else(|| after(member("/principalId"), ':')),
+            "FederatedUser" => after(arn.clone(), '/'),
+            "Root" => Some("root".to_owned()),
+            "AWSService" => member("/invokedBy"),
+            _ => None,
+        };
+        let name = by_type
+            .or_else(|| member("/userName"))
+            .or_else(|| member("/onBehalfOf/userId"))
+            .or_else(|| member("/invokedBy"))
+            .or_else(|| after(arn.clone(), '/'))
+            .or_else(|| member("/principalId"))
+            .or_else(|| member("/accountId"))
+            .unwrap_or_else(|| "unknown".to_owned());
+        Actor { name, arn, account: member("/accountId").filter(|id| is_account(id)) }
+    }
+}
+
+fn text(value: &Value, member: &str) -> Option<String> {
+    value.get(member)?.as_str().map(|found| cut(found, LONGEST_TEXT).to_owned())
+}
+
+/// The text's beginning, of at most so many bytes.
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+fn time(text: &str) -> Option<Time> {
+    let moment = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
+    let text = DateTime::from_secs(moment.secs()).fmt(Format::DateTime).ok()?;
+    Some(Time { seconds: moment.secs(), text })
+}
+
+/// What a record says to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Kinds by their plural, with the keys of a [`Scope`].
+    Entities(Vec<(&'static str, String)>),
+    /// All entities of a kind.
+    Kind(&'static str),
+    Everything,
+    /// Nothing that is exported, for this reason.
+    Nothing(&'static str),
+}
+
+/// Which entities a record touched.
+///
+/// Whatever cannot be told exactly is wider, never nothing: a key that is missing or malformed is
+/// every entity of its kind, an action that is not in the table everything.
+pub fn touched(record: &Record) -> Touched {
+    let table = match record.source.as_str() {
+        "iam.amazonaws.com" => IAM,
+        "organizations.amazonaws.com" => ORGANIZATIONS,
+        _ => return Touched::Nothing("not of IAM or Organizations"),
+    };
+    if record.error_code.is_some() {
+        return Touched::Nothing("the call failed");
+    }
+    if record.read_only {
+        return Touched::Nothing("the call only read");
+    }
+    let services_own = if record.is_service_event { SERVICE_EVENTS } else { &[] };
+    let mut rows = services_own.iter().chain(table);
+    match rows.find(|(name, _)| *name == record.name) {
+        Some((_, Effect::Entities(keys))) => entities(record, keys),
+        Some((_, Effect::All(what))) => Touched::Kind(what.kind()),
+        Some((_, Nothing(reason))) => Touched::Nothing(reason),
+        None => Touched::Everything,
+    }
+}
+
+fn entities(record: &Record, keys: &[Key]) -> Touched {
+    let mut found = Vec::new();
+    let mut foreign = "nothing that is exported";
+    for key in keys {
+        let (parameters, path) = match key.place {
+            Request(path) => (&record.request, path),
+            Response(path) => (&record.response, path),
+        };
+        let value = path.iter().try_fold(parameters, |value, member| value.get(member));
+        match key.what.key(value.and_then(Value::as_str).unwrap_or_default(), record) {
+            Found::Key(value) => found.push((key.what.kind(), value)),
+            Found::Foreign(reason) => foreign = reason,
+            Found::Unclear => return Touched::Kind(key.what.kind()),
+        }
+    }
+    if found.is_empty() { Touched::Nothing(foreign) } else { Touched::Entities(found) }
+}
+
+/// What records ask to read, and those of them that touched something: each once, oldest first.
+pub fn scope_of(records: Vec<Record>) -> (Scope, Vec<Record>) {
+    let mut scope = Scope::default();
+    let mut ids = HashSet::new();
+    let mut relevant = Vec::new();
+    for record in records {
+        if record.id.as_ref().is_some_and(|id| !ids.insert(id.clone())) {
+            continue;
+        }
+        match touched(&record) {
+            Touched::Entities(keys) => {
+                keys.into_iter().for_each(|(kind, key)| scope.add(kind, key))
+            }
+            Touched::Kind(kind) => scope.add_all(kind),
+            Touched::Everything => scope.merge(&Scope::everything()),
+            Touched::Nothing(_) => continue,
+        }
+        relevant.push(record);
+    }
+    relevant.sort_by(|a, b| (&a.time, &a.id).cmp(&(&b.time, &b.id)));
+    (scope, relevant)
+}
+
+/// Kinds of things that actions name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Role,
+    InstanceProfile,
+    Policy,
+    OrganizationsPolicy,
+    /// Whatever of an organization has tags.
+    OrganizationsResource,
+}
+
+enum Found {
+    Key(String),
+    /// Not an entity that is exported, for this reason.
+    Foreign(&'static str),
+    Unclear,
+}
+
+impl What {
+    fn kind(self) -> &'static str {
+        match self {
+            What::Role | What::InstanceProfile => role::KIND.plural,
+            What::Policy => policy::KIND.plural,
+            What::OrganizationsPolicy | What::OrganizationsResource => {
+                organizations_policy::KIND.plural
+            }
+        }
+    }
+
+    fn key(self, value: &str, record: &Record) -> Found {
+        match self {
+            What::Role if is_name(value, 64) => Found::Key(value.to_owned()),
+            What::InstanceProfile if is_name(value, 128) => {
+                Found::Key(format!("instance-profile/{value}"))
+            }
+            What::Policy => policy_key(value, record),
+            What::OrganizationsPolicy | What::OrganizationsResource if is_policy_id(value) => {
+                Found::Key(value.to_owned())
+            }
+            What::OrganizationsResource if !value.is_empty() && !value.starts_with("p-") => {
+                Found::Foreign("tags of accounts and organizational units are not exported")
+            }
+            _ => Found::Unclear,
+        }
+    }
+}
+
+fn policy_key(arn: &str, record: &Record) -> Found {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "iam", "", account, resource] = parts[..] else { return Found::Unclear };
+    let name = resource.strip_prefix("policy/").and_then(|path| path.rsplit('/').next());
+    let is_plain = arn.len() <= LONGEST_TEXT && arn.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_plain || !name.is_some_and(|name| is_name(name, 128)) {
+        return Found::Unclear;
+    }
+    match account {
+        "aws" => Found::Foreign("AWS manages this policy"),
+        _ if record.account.as_ref().is_some_and(|own| own != account) => Found::Unclear,
+        _ if is_account(account) => Found::Key(arn.to_owned()),
+        _ => Found::Unclear,
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether IAM takes this as a name: `[\w+=,.@-]`.
+fn is_name(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+}
+
+/// `p-[0-9a-zA-Z_]{8,128}`.
+fn is_policy_id(text: &str) -> bool {
+    text.strip_prefix("p-").is_some_and(|id| {
+        (8..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// What an action does to what is exported.
+#[derive(Clone, Copy)]
+enum Effect {
+    Entities(&'static [Key]),
+    All(What),
+    Nothing(&'static str),
+}
+
+#[derive(Clone, Copy)]
+struct Key {
+    what: What,
+    place: Place,
+}
+
+/// Where in a record a key is found.
+#[derive(Clone, Copy)]
+enum Place {
+    Request(&'static [&'static str]),
+    Response(&'static [&'static str]),
+}
+
+use Effect::{All, Entities, Nothing};
+use Place::{Request, Response};
+
+const ROLE_KEY: Key = Key { what: What::Role, place: Request(&["roleName"]) };
+const PROFILE_KEY: Key =
+    Key { what: What::InstanceProfile, place: Request(&["instanceProfileName"]) };
+const ROLE: Effect = Entities(&[ROLE_KEY]);
+const PROFILE: Effect = Entities(&[PROFILE_KEY]);
+const ROLE_AND_PROFILE: Effect = Entities(&[ROLE_KEY, PROFILE_KEY]);
+const NEW_ROLE: Effect =
+    Entities(&[Key { what: What::Role, place: Response(&["role", "roleName"]) }]);
+const POLICY: Effect = Entities(&[Key { what: What::Policy, place: Request(&["policyArn"]) }]);
+const NEW_POLICY: Effect =
+    Entities(&[Key { what: What::Policy, place: Response(&["policy", "arn"]) }]);
+const ORGANIZATIONS_POLICY: Effect =
+    Entities(&[Key { what: What::OrganizationsPolicy, place: Request(&["policyId"]) }]);
+const NEW_ORGANIZATIONS_POLICY: Effect = Entities(&[Key {
+    what: What::OrganizationsPolicy,
+    place: Response(&["policy", "policySummary", "id"]),
+}]);
+const TAGGED: Effect =
+    Entities(&[Key { what: What::OrganizationsResource, place: Request(&["resourceId"]) }]);
+
+/// Accounts, organizational units and roots come, go or change names: they are targets of policies,
+/// and AWS attaches its own policies to new ones.
+const EVERY_ORGANIZATIONS_POLICY: Effect = All(What::OrganizationsPolicy);
+
+const ACCOUNT_SETTING: Effect = Nothing("settings of the account are not exported");
+const CREDENTIAL: Effect = Nothing("credentials are not exported");
+const DELEGATED_ADMINISTRATOR: Effect = Nothing("delegated administrators are not exported");
+const DELEGATION: Effect =
+    Nothing("delegation requests are not exported; what is done with one is recorded itself");
+const DELEGATION_POLICY: Effect =
+    Nothing("the resource policy of the organization is not exported");
+const GROUP: Effect = Nothing("groups are not exported");
+const IDENTITY_PROVIDER: Effect = Nothing("identity providers are not exported");
+const INVITATION: Effect = Nothing("invitations are not exported");
+const MFA_DEVICE: Effect = Nothing("MFA devices are not exported");
+const SERVER_CERTIFICATE: Effect = Nothing("server certificates are not exported");
+const SERVICE_ACCESS: Effect = Nothing("access of AWS services is not exported");
+const USER: Effect = Nothing("users are not exported");
+
+/// Every action of IAM that may change something.
+static IAM: &[(&str, Effect)] = &[
+    ("AcceptDelegationRequest", DELEGATION),
+    ("AcquireRole", NEW_ROLE),
+    ("AddClientIDToOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("AddRoleToInstanceProfile", ROLE_AND_PROFILE),
+    ("AddUserToGroup", GROUP),
+    ("AssociateDelegationRequest", DELEGATION),
+    ("AttachGroupPolicy", GROUP),
+    ("AttachRolePolicy", ROLE),
+    ("AttachUserPolicy", USER),
+    ("ChangePassword", CREDENTIAL),
+    ("CreateAccessKey", CREDENTIAL),
+    ("CreateAccountAlias", ACCOUNT_SETTING),
+    ("CreateDelegationRequest", DELEGATION),
+    ("CreateGroup", GROUP),
+    (
+        "CreateInstanceProfile",
+        Nothing("an instance profile goes with its role, and a new one has none"),
+    ),
+    ("CreateLoginProfile", CREDENTIAL),
+    ("CreateOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("CreatePolicy", NEW_POLICY),
+    ("CreatePolicyVersion", POLICY),
+    ("CreateRole", ROLE),
+    ("CreateSAMLProvider", IDENTITY_PROVIDER),
+    ("CreateServiceLinkedRole", NEW_ROLE),
+    ("CreateServiceSpecificCredential", CREDENTIAL),
+    ("CreateUser", USER),
+    ("CreateVirtualMFADevice", MFA_DEVICE),
+    ("DeactivateMFADevice", MFA_DEVICE),
+    ("DeleteAccessKey", CREDENTIAL),
+    ("DeleteAccountAlias", ACCOUNT_SETTING),
+    ("DeleteAccountPasswordPolicy", ACCOUNT_SETTING),
+    ("DeleteGroup", GROUP),
+    ("DeleteGroupPolicy", GROUP),
+    ("DeleteInstanceProfile", PROFILE),
+    ("DeleteLoginProfile", CREDENTIAL),
+    ("DeleteOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("DeletePolicy", POLICY),
+    ("DeletePolicyVersion", POLICY),
+    ("DeleteRole", ROLE),
+    ("DeleteRolePermissionsBoundary", ROLE),
+    ("DeleteRolePolicy", ROLE),
+    ("DeleteSAMLProvider", IDENTITY_PROVIDER),
+    ("DeleteSSHPublicKey", CREDENTIAL),
+    ("DeleteServerCertificate", SERVER_CERTIFICATE),
+    ("DeleteServiceLinkedRole", ROLE),
+    ("DeleteServiceSpecificCredential", CREDENTIAL),
+    ("DeleteSigningCertificate", CREDENTIAL),
+    ("DeleteUser", USER),
+    ("DeleteUserPermissionsBoundary", USER),
+    ("DeleteUserPolicy", USER),
+    ("DeleteVirtualMFADevice", MFA_DEVICE),
+    ("DetachGroupPolicy", GROUP),
+    ("DetachRolePolicy", ROLE),
+    ("DetachUserPolicy", USER),
+    ("DisableOrganizationsRootCredentialsManagement", ACCOUNT_SETTING),
+    ("DisableOrganizationsRootSessions", ACCOUNT_SETTING),
+    ("DisableOutboundWebIdentityFederation", ACCOUNT_SETTING),
+    ("EnableMFADevice", MFA_DEVICE),
+    ("EnableOrganizationsRootCredentialsManagement", ACCOUNT_SETTING),
+    ("EnableOrganizationsRootSessions", ACCOUNT_SETTING),
+    ("EnableOutboundWebIdentityFederation", ACCOUNT_SETTING),
+    ("PutAccountProperties", ACCOUNT_SETTING),
+    ("PutGroupPolicy", GROUP),
+    ("PutRolePermissionsBoundary", ROLE),
+    ("PutRolePolicy", ROLE),
+    ("PutUserPermissionsBoundary", USER),
+    ("PutUserPolicy", USER),
+    ("RejectDelegationRequest", DELEGATION),
+    ("RemoveClientIDFromOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("RemoveRoleFromInstanceProfile", ROLE_AND_PROFILE),
+    ("RemoveUserFromGroup", GROUP),
+    ("ResetServiceSpecificCredential", CREDENTIAL),
+    ("ResyncMFADevice", MFA_DEVICE),
+    ("SendDelegationToken", DELEGATION),
+    ("SetDefaultPolicyVersion", POLICY),
+    ("SetSecurityTokenServicePreferences", ACCOUNT_SETTING),
+    ("TagInstanceProfile", PROFILE),
+    ("TagMFADevice", MFA_DEVICE),
+    ("TagOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("TagPolicy", POLICY),
+    ("TagRole", ROLE),
+    ("TagSAMLProvider", IDENTITY_PROVIDER),
+    ("TagServerCertificate", SERVER_CERTIFICATE),
+    ("TagUser", USER),
+    ("UntagInstanceProfile", PROFILE),
+    ("UntagMFADevice", MFA_DEVICE),
+    ("UntagOpenIDConnectProvider", IDENTITY_PROVIDER),
+    ("UntagPolicy", POLICY),
+    ("UntagRole", ROLE),
+    ("UntagSAMLProvider", IDENTITY_PROVIDER),
+    ("UntagServerCertificate", SERVER_CERTIFICATE),
+    ("UntagUser", USER),
+    ("UpdateAccessKey", CREDENTIAL),
+    ("UpdateAccountPasswordPolicy", ACCOUNT_SETTING),
+    ("UpdateAssumeRolePolicy", ROLE),
+    ("UpdateDelegationRequest", DELEGATION),
+    ("UpdateGroup", GROUP),
+    ("UpdateLoginProfile", CREDENTIAL),
+    ("UpdateOpenIDConnectProviderThumbprint", IDENTITY_PROVIDER),
+    ("UpdateRole", ROLE),
+    ("UpdateRoleDescription", ROLE),
+    ("UpdateSAMLProvider", IDENTITY_PROVIDER),
+    ("UpdateSSHPublicKey", CREDENTIAL),
+    ("UpdateServerCertificate", SERVER_CERTIFICATE),
+    ("UpdateServiceSpecificCredential", CREDENTIAL),
+    ("UpdateSigningCertificate", CREDENTIAL),
+    ("UpdateUser", USER),
+    ("UploadSSHPublicKey", CREDENTIAL),
+    ("UploadServerCertificate", SERVER_CERTIFICATE),
+    ("UploadSigningCertificate", CREDENTIAL),
+];
+
+/// Every action of Organizations that may change something.
+static ORGANIZATIONS: &[(&str, Effect)] = &[
+    ("AcceptHandshake", EVERY_ORGANIZATIONS_POLICY),
+    ("AttachPolicy", ORGANIZATIONS_POLICY),
+    ("CancelHandshake", INVITATION),
+    ("CloseAccount", EVERY_ORGANIZATIONS_POLICY),
+    ("CreateAccount", EVERY_ORGANIZATIONS_POLICY),
+    ("CreateGovCloudAccount", EVERY_ORGANIZATIONS_POLICY),
+    ("CreateOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("CreateOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
+    ("CreatePolicy", NEW_ORGANIZATIONS_POLICY),
+    ("DeclineHandshake", INVITATION),
+    ("DeleteOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("DeleteOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
+    ("DeletePolicy", ORGANIZATIONS_POLICY),
+    ("DeleteResourcePolicy", DELEGATION_POLICY),
+    ("DeregisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
+    ("DetachPolicy", ORGANIZATIONS_POLICY),
+    ("DisableAWSServiceAccess", SERVICE_ACCESS),
+    ("DisablePolicyType", EVERY_ORGANIZATIONS_POLICY),
+    ("EnableAWSServiceAccess", SERVICE_ACCESS),
+    ("EnableAllFeatures", EVERY_ORGANIZATIONS_POLICY),
+    ("EnablePolicyType", EVERY_ORGANIZATIONS_POLICY),
+    ("InviteAccountToOrganization", INVITATION),
+    ("InviteOrganizationToTransferResponsibility", INVITATION),
+    ("LeaveOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("MoveAccount", Nothing("what is attached to an account moves with it")),
+    ("PutResourcePolicy", DELEGATION_POLICY),
+    ("RegisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
+    ("RemoveAccountFromOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("TagResource", TAGGED),
+    ("TerminateResponsibilityTransfer", INVITATION),
+    ("UntagResource", TAGGED),
+    ("UpdateOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
+    ("UpdatePolicy", ORGANIZATIONS_POLICY),
+    ("UpdateResponsibilityTransfer", INVITATION),
+];
+
+/// What the services report on their own, in `serviceEventDetails`, beyond the names of actions.
+static SERVICE_EVENTS: &[(&str, Effect)] = &[
+    ("AccountDepartedOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("AccountJoinedOrganization", EVERY_ORGANIZATIONS_POLICY),
+    ("CloseAccountResult", EVERY_ORGANIZATIONS_POLICY),
+    ("CreateAccountResult", EVERY_ORGANIZATIONS_POLICY),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(value: Value) -> Record {
+        Record::parse(&value).expect("a record")
+    }
+
+    fn iam(name: &str, request: Value, response: Value) -> Record {
+        record(json!({
+            "eventSource": "iam.amazonaws.com", "eventName": name, "eventID": "e",
+            "recipientAccountId": "111122223333",
+            "requestParameters": request, "responseElements": response,
+        }))
+    }
+
+    fn organizations(name: &str, request: Value, response: Value) -> Record {
+        let source = "organizations.amazonaws.com".to_owned();
+        Record { source, ..iam(name, request, response) }
+    }
+
+    fn one(kind: &'static str, key: &str) -> Touched {
+        Touched::Entities(vec![(kind, key.to_owned())])
+    }
+
+    fn shared(path: &str) -> Option<std::path::PathBuf> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
+        if !path.exists() {
+            eprintln!("skipped: there is no {}", path.display());
+        }
+        path.exists().then_some(path)
+    }
+
+    #[test]
+    fn tables_are_sorted_and_name_an_action_once() {
+        for table in [IAM, ORGANIZATIONS, SERVICE_EVENTS] {
+            assert!(table.is_sorted_by(|(a, _), (b, _)| a < b));
+        }
+        assert_eq!((IAM.len(), ORGANIZATIONS.len()), (108, 34));
+    }
+
+    #[test]
+    fn tables_hold_exactly_the_actions_that_may_change_something() {
+        let Some(path) = shared("write-actions.json") else { return };
+        let text = std::fs::read_to_string(path).expect("readable");
+        let services: Value = serde_json::from_str(&text).expect("JSON");
+        for (service, table) in
+            [("iam.amazonaws.com", IAM), ("organizations.amazonaws.com", ORGANIZATIONS)]
+        {
+            let actions = services[service].as_object().expect("an object");
+            let rows: Vec<_> = table.iter().map(|(name, _)| *name).collect();
+            let mut wanted: Vec<_> = actions.keys().map(String::as_str).collect();
+            wanted.sort_unstable();
+            assert_eq!(rows, wanted, "{service}");
+            for (name, effect) in table {
+                let Entities(keys) = effect else { continue };
+                for key in *keys {
+                    let (members, path) = match key.place {
+                        Request(path) => ("request", path),
+                        Response(path) => ("response", path),
+                    };
+                    let members = actions[*name][members].as_array().expect("a list");
+                    assert!(members.contains(&json!(path[0])), "{name}: {path:?} of {members:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn recorded_calls_touch_what_they_name() {
+        let Some(folder) = shared("cloudtrail-events") else { return };
+        let mut seen = Vec::new();
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("readable");
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            let Ok(Invocation::Direct(Content::Records(records))) = Invocation::parse(&value)
+            else {
+                panic!("not records: {text}");
+            };
+            for record in &records {
+                assert!(record.time.is_some() && record.id.is_some());
+                seen.push((record.name.clone(), record.actor.name.clone(), touched(record)));
+            }
+        }
+        seen.sort_by(|a, b| a.0.cmp(&b.0));
+        let role = |name| one("roles", name);
+        let expected = [
+            ("AttachRolePolicy", role("stratus-red-team-malicious-iam-role")),
+            ("AttachUserPolicy", Touched::Nothing("users are not exported")),
+            ("CreateAccessKey", Touched::Nothing("credentials are not exported")),
+            ("CreateAccessKey", Touched::Nothing("credentials are not exported")),
+            ("CreateLoginProfile", Touched::Nothing("credentials are not exported")),
+            ("CreateRole", role("stratus-red-team-malicious-iam-role")),
+            ("CreateUser", Touched::Nothing("users are not exported")),
+            ("DeleteLoginProfile", Touched::Nothing("the call failed")),
+            ("LeaveOrganization", Touched::Nothing("the call failed")),
+            ("UpdateAssumeRolePolicy", role("stratus-red-team-backdoor-r-role")),
+            ("UpdateLoginProfile", Touched::Nothing("credentials are not exported")),
+        ];
+        assert_eq!(seen.len(), expected.len());
+        for ((name, actor, touched), (wanted, what)) in seen.iter().zip(expected) {
+            assert_eq!((name.as_str(), touched), (wanted, &what));
+            let is_role = name == "LeaveOrganization";
+            assert_eq!(
+                actor,
+                if is_role { "aws-go-sdk-1722587398902687000" } else { "christophe" }
+            );
+        }
+    }
+
+    #[test]
+    fn keys_are_found_where_an_action_has_them() {
+        let arn = "arn:aws:iam::111122223333:policy/team/deploy";
+        for (record, wanted) in [
+            (iam("TagRole", json!({"roleName": "deploy"}), json!(null)), one("roles", "deploy")),
+            (
+                iam("CreateServiceLinkedRole", json!({}), json!({"role": {"roleName": "slr"}})),
+                one("roles", "slr"),
+            ),
+            (
+                iam("TagInstanceProfile", json!({"instanceProfileName": "web"}), json!(null)),
+                one("roles", "instance-profile/web"),
+            ),
+            (
+                iam(
+                    "AddRoleToInstanceProfile",
+                    json!({"instanceProfileName": "web", "roleName": "deploy"}),
+                    json!(null),
+                ),
+                Touched::Entities(vec![
+                    ("roles", "deploy".to_owned()),
+                    ("roles", "instance-profile/web".to_owned()),
+                ]),
+            ),
+            (iam("CreatePolicy", json!({}), json!({"policy": {"arn": arn}})), one("policies", arn)),
+            (
+                iam("DeletePolicyVersion", json!({"policyArn": arn}), json!(null)),
+                one("policies", arn),
+            ),
+            (
+                organizations(
+                    "CreatePolicy",
+                    json!({"name": "x"}),
+                    json!({"policy": {"policySummary": {"id": "p-12345678"}}}),
+                ),
+                one("organizations policies", "p-12345678"),
+            ),
+            (
+                organizations("TagResource", json!({"resourceId": "p-12345678"}), json!(null)),
+                one("organizations policies", "p-12345678"),
+            ),
+        ] {
+            assert_eq!(touched(&record), wanted, "{record:?}");
+        }
+        let tagged = organizations("TagResource", json!({"resourceId": "111122223333"}), json!({}));
+        assert!(matches!(touched(&tagged), Touched::Nothing(_)));
+        let arn = "arn:aws-cn:iam::aws:policy/job-function/ViewOnlyAccess";
+        let of_aws = iam("TagPolicy", json!({"policyArn": arn}), json!({}));
+        assert_eq!(touched(&of_aws), Touched::Nothing("AWS manages this policy"));
+    }
+
+    #[test]
+    fn malformed_keys_widen_to_the_kind() {
+        for name in [
+            json!(null),
+            json!(7),
+            json!(""),
+            json!([]),
+            json!({"roleName": "x"}),
+            json!("../../x"),
+            json!("a b"),
+            json!("a\n"),
+            json!("x".repeat(65)),
+            json!("é"),
+            json!("a/b"),
+        ] {
+            let record = iam("TagRole", json!({"roleName": name}), json!(null));
+            assert_eq!(touched(&record), Touched::Kind("roles"), "{name}");
+        }
+        for arn in [
+            json!(null),
+            json!("deploy"),
+            json!("arn:aws:iam::111122223333:role/x"),
+            json!("arn:aws:iam::999999999999:policy/x"),
+            json!("arn:aws:iam::1:policy/x"),
+            json!("arn:aws:iam::111122223333:policy/"),
+            json!("arn:aws:iam::111122223333:policy/ /x"),
+            json!(format!("arn:aws:iam::111122223333:policy/{}/x", "y".repeat(3000))),
+        ] {
+            let record = iam("DeletePolicy", json!({"policyArn": arn}), json!(null));
+            assert_eq!(touched(&record), Touched::Kind("policies"), "{arn}");
+        }
+        for id in [json!(null), json!("p-"), json!("p-short"), json!("p-1234567/"), json!({})] {
+            for (name, member) in [("UpdatePolicy", "policyId"), ("UntagResource", "resourceId")] {
+                let record = organizations(name, json!({member: id}), json!(null));
+                assert_eq!(touched(&record), Touched::Kind("organizations policies"), "{id}");
+            }
+        }
+        for request in [json!(null), json!([]), json!("roleName"), json!(3)] {
+            let record = iam("DeleteRole", request, json!(null));
+            assert_eq!(touched(&record), Touched::Kind("roles"));
+        }
+    }
+
+    #[test]
+    fn failed_read_only_and_other_services_calls_touch_nothing() {
+        let role = iam("TagRole", json!({"roleName": "deploy"}), json!(null));
+        let failed = Record { error_code: Some("AccessDenied".to_owned()), ..role.clone() };
+        assert_eq!(touched(&failed), Touched::Nothing("the call failed"));
+        let read = Record { read_only: true, name: "GetRole".to_owned(), ..role.clone() };
+        assert_eq!(touched(&read), Touched::Nothing("the call only read"));
+        let other = Record { source: "signin.amazonaws.com".to_owned(), ..role.clone() };
+        assert!(matches!(touched(&other), Touched::Nothing(_)));
+        let unknown = Record { name: "ReshapeRole".to_owned(), ..role };
+        assert_eq!(touched(&unknown), Touched::Everything);
+    }
+
+    #[test]
+    fn service_events_have_their_parameters_elsewhere() {
+        let event = |source: &str, name: &str, details: Value| {
+            record(json!({
+                "eventSource": source, "eventName": name, "eventType": "AwsServiceEvent",
+                "requestParameters": null, "serviceEventDetails": details,
+            }))
+        };
+        let deleted = event(
+            "iam.amazonaws.com",
+            "DeleteServiceLinkedRole",
+            json!({"roleName": "AWSServiceRoleForSupport"}),
+        );
+        assert_eq!(touched(&deleted), one("roles", "AWSServiceRoleForSupport"));
+        let source = "organizations.amazonaws.com";
+        let created = event(source, "CreateAccountResult", json!({"createAccountStatus": {}}));
+        assert_eq!(touched(&created), Touched::Kind("organizations policies"));
+        assert_eq!(touched(&event(source, "Unheard", json!(null))), Touched::Everything);
+        let called = Record { is_service_event: false, ..created };
+        assert_eq!(touched(&called), Touched::Everything);
+    }
+
+    #[test]
+    fn schedules_and_empty_events_are_full_exports() {
+        for value in [
+            json!(null),
+            json!({}),
+            json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}),
+            json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}),
+        ] {
+            let parsed = Invocation::parse(&value);
+            assert_eq!(parsed, Ok(Invocation::Direct(Content::Full)), "{value}");
+        }
+    }
+
+    fn bridged(detail_type: &str) -> Value {
+        json!({
+            "id": "bridge", "detail-type": detail_type, "source": "aws.iam",
+            "account": "111122223333", "time": "2026-11-22T10:15:00Z", "region": "us-east-1",
+            "detail": {
+                "eventSource": "iam.amazonaws.com", "eventName": "TagRole",
+                "requestParameters": {"roleName": "deploy"},
+            },
+        })
+    }
+
+    #[test]
+    fn cloudtrail_records_come_through_eventbridge() {
+        for detail_type in [
+            "AWS API Call via CloudTrail",
+            "AWS Service Event via CloudTrail",
+            "AWS Console Action via CloudTrail",
+        ] {
+            let Ok(Invocation::Direct(Content::Records(records))) =
+                Invocation::parse(&bridged(detail_type))
+            else {
+                panic!("not a record: {detail_type}");
+            };
+            let [record] = &records[..] else { panic!("not one record") };
+            assert_eq!(touched(record), one("roles", "deploy"));
+            assert_eq!(record.id.as_deref(), Some("bridge"));
+            assert_eq!(record.account.as_deref(), Some("111122223333"));
+            assert_eq!(record.time.as_ref().map(|time| time.seconds), Some(1_795_342_500));
+        }
+    }
+
+    #[test]
+    fn a_malformed_message_spoils_itself_alone() {
+        let message = |id: &str, body: Value| {
+            json!({
+                "messageId": id, "eventSource": "aws:sqs", "body": body,
+                "attributes": {"SentTimestamp": "1732270500000", "ApproximateReceiveCount": "3"},
+            })
+        };
+        let good = bridged("AWS API Call via CloudTrail").to_string();
+        let bodies = [
+            json!(good),
+            json!("{}"),
+            json!("no JSON"),
+            json!("[7]"),
+            json!({}),
+            json!(null),
+            json!("{\"source\": \"aws.s3\", \"detail-type\": \"Object Created\"}"),
+        ];
+        let records: Vec<_> = bodies
+            .into_iter()
+            .enumerate()
+            .map(|(number, body)| message(&format!("m{number}"), body))
+            .collect();
+        let Ok(Invocation::Batch(messages)) = Invocation::parse(&json!({"Records": records}))
+        else {
+            panic!("not a batch");
+        };
+        let ok: Vec<_> = messages.iter().map(|message| message.content.is_ok()).collect();
+        assert_eq!(ok, [true, true, false, false, false, false, false]);
+        assert_eq!(messages[1].content, Ok(Content::Full));
+        assert_eq!(messages[6].id, "m6");
+        assert_eq!(
+            (messages[0].sent_milliseconds, messages[0].receive_count),
+            (Some(1_732_270_500_000), 3)
+        );
+    }
+
+    #[test]
+    fn anything_else_is_refused_and_named() {
+        for (value, got) in [
+            (json!("x"), "a text"),
+            (json!(3), "a number"),
+            (json!({"key1": "value1"}), "an object with `key1`"),
+            (json!([{}]), "an object with "),
+            (
+                json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}),
+                "a record from `aws:s3`",
+            ),
+            (
+                json!({"source": "aws.ec2\n", "detail-type": "EC2 Instance"}),
+                "an EventBridge event `EC2 Instance` from `aws.ec2\\u{a}`",
+            ),
+            (
+                json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}),
+                "an SQS batch with a record that is no message",
+            ),
+        ] {
+            let error = Invocation::parse(&value).expect_err("refused");
+            assert_eq!(error.got, got);
+        }
+    }
+
+    #[test]
+    fn actors_are_named_by_session_user_or_service() {
+        for (identity, name) in [
+            (
+                json!({
+                    "type": "AssumedRole",
+                    "arn": "arn:aws:sts::111122223333:assumed-role/Admin/alice@example.com",
+                }),
+                "alice@example.com",
+            ),
+            (json!({"type": "AssumedRole", "principalId": "AROAX:GitHubActions"}), "GitHubActions"),
+            (
+                json!({
+                    "type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/Admin/x",
+                    "sessionContext": {"sourceIdentity": "alice@example.com"},
+                }),
+                "alice@example.com",
+            ),
+            (json!({"type": "IAMUser", "userName": "bob", "arn": "a/b"}), "bob"),
+            (json!({"type": "Root", "arn": "arn:aws:iam::111122223333:root"}), "root"),
+            (
+                json!({"type": "AWSService", "invokedBy": "organizations.amazonaws.com"}),
+                "organizations.amazonaws.com",
+            ),
+            (json!({"type": "SAMLUser", "principalId": "x:y", "userName": "carol"}), "carol"),
+            (json!({"type": "WebIdentityUser", "userName": "dave"}), "dave"),
+            (
+                json!({"type": "IdentityCenterUser", "onBehalfOf": {"userId": "544894e8"}}),
+                "544894e8",
+            ),
+            (json!({"type": "AWSAccount", "principalId": "AIDAX", "accountId": "1"}), "AIDAX"),
+            (json!({"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/x/"}), "arn"),
+            (json!(null), "unknown"),
+            (json!({"type": 7, "arn": [], "userName": {}}), "unknown"),
+        ] {
+            let actor = Actor::parse(&identity);
+            let wanted = if name == "arn" { "unknown" } else { name };
+            assert_eq!(actor.name, wanted, "{identity}");
+        }
+    }
+
+    #[test]
+    fn records_are_taken_once_and_in_order() {
+        let at = |id: &str, time: &str, role: &str| {
+            record(json!({
+                "eventSource": "iam.amazonaws.com", "eventName": "TagRole", "eventID": id,
+                "eventTime": time, "requestParameters": {"roleName": role},
+            }))
+        };
+        let ignored = iam("CreateUser", json!({}), json!({}));
+        let (scope, records) = scope_of(vec![
+            at("b", "2026-11-22T10:15:01Z", "two"),
+            at("c", "2026-11-22T10:15:00Z", "one"),
+            ignored,
+            at("b", "2026-11-22T10:15:01Z", "two"),
+            at("a", "2026-11-22T10:15:01Z", "three"),
+        ]);
+        let ids: Vec<_> = records.iter().filter_map(|record| record.id.as_deref()).collect();
+        assert_eq!(ids, ["c", "a", "b"]);
+        let mut wanted = Scope::default();
+        ["one", "two", "three"].iter().for_each(|role| wanted.add("roles", *role));
+        assert_eq!(scope, wanted);
+    }
+}
