@@ -25,6 +25,7 @@ pub mod module;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
+pub mod repository;
 pub mod resource;
 pub mod settings;
 pub mod steps;
