@@ -28,6 +28,7 @@ pub mod module;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
+pub mod repository;
 pub mod resource;
 pub mod scope;
 pub mod settings;

@@ -1,0 +1,427 @@
+//! The files of a commit below a folder, and changes to them that are not committed yet.
+//!
+//! There is no checkout: folders and files are read from Git's objects as they are asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use git2::{ObjectType, Odb, Oid};
+
+use super::Store;
+use super::error::{Failure, GitError, Reason};
+use super::transport::lock;
+
+const FILE: u32 = 0o100_644;
+const EXECUTABLE: u32 = 0o100_755;
+const FOLDER: u32 = 0o40_000;
+
+/// The files of a commit, or of none yet, with pending changes. Paths are relative to its prefix.
+///
+/// Symbolic links and submodules are not files: they are neither listed, read nor removed.
+pub struct Tree {
+    store: Arc<Store>,
+    pub(super) commit: Option<Oid>,
+    root: Option<Oid>,
+    /// Empty, or ends with `/`.
+    prefix: String,
+    folders: Mutex<HashMap<String, Arc<Folder>>>,
+    changes: Mutex<Changes>,
+}
+
+/// Names that are not UTF-8 are left out; they stay as they are.
+type Folder = BTreeMap<String, Entry>;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    id: Oid,
+    mode: u32,
+}
+
+impl Entry {
+    fn is_file(&self) -> bool {
+        matches!(self.mode, FILE | EXECUTABLE | 0o100_664)
+    }
+}
+
+#[derive(Default)]
+struct Changes {
+    /// By path; none: removed.
+    files: BTreeMap<String, Option<Oid>>,
+    contents: HashMap<Oid, Vec<u8>>,
+}
+
+/// A file before and after the pending changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub path: String,
+    pub old: Option<Vec<u8>>,
+    pub new: Option<Vec<u8>>,
+}
+
+impl Tree {
+    pub(super) fn new(
+        store: Arc<Store>,
+        commit: Option<Oid>,
+        root: Option<Oid>,
+        prefix: &str,
+    ) -> Result<Tree, GitError> {
+        let mut prefix = prefix.trim_matches('/').to_owned();
+        if !prefix.is_empty() {
+            check(&prefix)?;
+            prefix.push('/');
+        }
+        let (folders, changes) = Default::default();
+        Ok(Tree { store, commit, root, prefix, folders, changes })
+    }
+
+    /// The names of the files in a folder; none where there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder is a file, or the clone is damaged.
+    pub fn files(&self, folder: &str) -> Result<BTreeSet<String>, GitError> {
+        Ok(self.blobs(folder)?.map(|(name, _)| name).collect())
+    }
+
+    /// The files in a folder by name, each with what [`Tree::content`] reads it by.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::files`].
+    pub fn blobs(&self, folder: &str) -> Result<impl Iterator<Item = (String, Oid)>, GitError> {
+        let folder = folder.trim_matches('/');
+        let entries = self.folder(&self.full(folder)?)?;
+        let mut blobs: BTreeMap<String, Oid> = entries
+            .iter()
+            .filter(|(_, entry)| entry.is_file())
+            .map(|(name, entry)| (name.clone(), entry.id))
+            .collect();
+        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let changes = lock(&self.changes);
+        for (path, id) in changes.files.range(start.clone()..) {
+            let Some(name) = path.strip_prefix(&start) else { break };
+            match id {
+                _ if name.contains('/') => {}
+                Some(id) => drop(blobs.insert(name.to_owned(), *id)),
+                None => drop(blobs.remove(name)),
+            }
+        }
+        Ok(blobs.into_iter())
+    }
+
+    /// The content of a file that [`Tree::blobs`] named.
+    ///
+    /// # Errors
+    ///
+    /// The clone is damaged.
+    pub fn content(&self, id: Oid) -> Result<Vec<u8>, GitError> {
+        if let Some(content) = lock(&self.changes).contents.get(&id) {
+            return Ok(content.clone());
+        }
+        self.store.with("cannot read the clone", |repository| {
+            Ok(read(&repository.odb()?, id, ObjectType::Blob)?)
+        })
+    }
+
+    /// The content of a file, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// It is a folder, a file stands where its folder should be, or the clone is damaged.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let pending = lock(&self.changes).files.get(path).copied();
+        let id = match pending {
+            Some(id) => id,
+            None => self.committed(path, "read")?,
+        };
+        id.map(|id| self.content(id)).transpose()
+    }
+
+    /// Changes a file; what it holds already is no change.
+    ///
+    /// # Errors
+    ///
+    /// The path is not one of a file, something else than a file is there, or the clone is
+    /// damaged.
+    pub fn write(&self, path: &str, content: &[u8]) -> Result<(), GitError> {
+        let action = || format!("cannot write `{path}`");
+        let refuse = |why: &str| Err(GitError::new(Reason::Other, action(), why));
+        let committed = self.committed(path, "write")?;
+        if committed.is_none() && self.entry(path)?.is_some() {
+            return refuse("a symbolic link or a submodule is there");
+        }
+        let id = Oid::hash_object(ObjectType::Blob, content)
+            .map_err(|error| Failure::from(error).during(action()))?;
+        let mut changes = lock(&self.changes);
+        let is_file = |path: &str| matches!(changes.files.get(path), Some(Some(_)));
+        if path.match_indices('/').any(|(end, _)| is_file(&path[..end])) {
+            return refuse("a file stands where a folder should be");
+        }
+        let below = format!("{path}/");
+        let mut inside = changes.files.range(below.clone()..);
+        if inside.any(|(path, id)| path.starts_with(&below) && id.is_some()) {
+            return refuse("it is a folder");
+        }
+        if committed == Some(id) {
+            changes.files.remove(path);
+        } else {
+            changes.files.insert(path.to_owned(), Some(id));
+            changes.contents.insert(id, content.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`].
+    pub fn remove(&self, path: &str) -> Result<(), GitError> {
+        let committed = self.committed(path, "remove")?;
+        let mut changes = lock(&self.changes);
+        match committed {
+            Some(_) => changes.files.insert(path.to_owned(), None),
+            None => changes.files.remove(path),
+        };
+        Ok(())
+    }
+
+    /// Whether anything differs from the commit.
+    pub fn is_changed(&self) -> bool {
+        !lock(&self.changes).files.is_empty()
+    }
+
+    /// All pending changes, by path.
+    ///
+    /// # Errors
+    ///
+    /// The clone is damaged.
+    pub fn changes(&self) -> Result<Vec<Change>, GitError> {
+        let files = lock(&self.changes).files.clone();
+        let content = |id: Option<Oid>| id.map(|id| self.content(id)).transpose();
+        files
+            .into_iter()
+            .map(|(path, id)| {
+                let old = content(self.committed(&path, "read")?)?;
+                Ok(Change { old, new: content(id)?, path })
+            })
+            .collect()
+    }
+
+    /// Writes the pending changes as objects: the new root, or none if it is as before.
+    pub(super) fn store(&self, odb: &Odb<'_>) -> Result<Option<Oid>, Failure> {
+        let changes = lock(&self.changes);
+        if changes.files.is_empty() {
+            return Ok(None);
+        }
+        let mut root = BTreeMap::new();
+        for (path, id) in &changes.files {
+            if let Some(content) = id.and_then(|id| changes.contents.get(&id)) {
+                odb.write(ObjectType::Blob, content)?;
+            }
+            insert(&mut root, &format!("{}{path}", self.prefix), *id);
+        }
+        let new = match write_folder(odb, self.root, root)? {
+            Some(id) => id,
+            None => odb.write(ObjectType::Tree, &[])?,
+        };
+        Ok((Some(new) != self.root).then_some(new))
+    }
+
+    /// The file's blob in the commit.
+    fn committed(&self, path: &str, verb: &str) -> Result<Option<Oid>, GitError> {
+        match self.entry(path)? {
+            Some(entry) if entry.mode == FOLDER => {
+                let action = format!("cannot {verb} `{path}`");
+                Err(GitError::new(Reason::Other, action, "it is a folder"))
+            }
+            entry => Ok(entry.filter(Entry::is_file).map(|entry| entry.id)),
+        }
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry>, GitError> {
+        check(path)?;
+        let full = self.full(path)?;
+        let (folder, name) = full.rsplit_once('/').unwrap_or(("", &full));
+        Ok(self.folder(folder)?.get(name).copied())
+    }
+
+    fn full(&self, path: &str) -> Result<String, GitError> {
+        if path.is_empty() {
+            return Ok(self.prefix.trim_end_matches('/').to_owned());
+        }
+        check(path)?;
+        Ok(format!("{}{path}", self.prefix))
+    }
+
+    /// What is in a folder of the commit; nothing where there is none.
+    fn folder(&self, path: &str) -> Result<Arc<Folder>, GitError> {
+        if let Some(folder) = lock(&self.folders).get(path) {
+            return Ok(Arc::clone(folder));
+        }
+        let id = if path.is_empty() {
+            self.root
+        } else {
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+            match self.folder(parent)?.get(name) {
+                None => None,
+                Some(entry) if entry.mode == FOLDER => Some(entry.id),
+                Some(_) => {
+                    let action = format!("cannot read the folder `{path}`");
+                    return Err(GitError::new(Reason::Other, action, "it is not a folder"));
+                }
+            }
+        };
+        let folder = match id {
+            None => Folder::new(),
+            Some(id) => self.store.with("cannot read the clone", |repository| {
+                let data = read(&repository.odb()?, id, ObjectType::Tree)?;
+                let mut folder = Folder::new();
+                for entry in entries(&data) {
+                    let entry = entry?;
+                    if let Ok(name) = std::str::from_utf8(entry.name) {
+                        folder.insert(name.to_owned(), Entry { id: entry.id, mode: entry.mode });
+                    }
+                }
+                Ok(folder)
+            })?,
+        };
+        let folder = Arc::new(folder);
+        lock(&self.folders).insert(path.to_owned(), Arc::clone(&folder));
+        Ok(folder)
+    }
+}
+
+/// Refuses what is not the path of a file in a repository.
+fn check(path: &str) -> Result<(), GitError> {
+    let is_part = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && !part.contains('\0')
+            && !part.eq_ignore_ascii_case(".git")
+    };
+    if path.split('/').all(is_part) {
+        return Ok(());
+    }
+    let action = format!("cannot use the path `{}`", crate::invisible::visible(path));
+    Err(GitError::new(Reason::Other, action, "a repository has no such path"))
+}
+
+fn read(odb: &Odb<'_>, id: Oid, kind: ObjectType) -> Result<Vec<u8>, Failure> {
+    let object = odb.read(id)?;
+    if object.kind() != kind {
+        return Err(Failure::new(Reason::Corrupt, format!("object {id} is of another kind")));
+    }
+    Ok(object.data().to_vec())
+}
+
+/// An entry as it stands in a tree object: mode, space, name, NUL, the object's ID.
+struct RawEntry<'a> {
+    mode: u32,
+    name: &'a [u8],
+    id: Oid,
+    bytes: &'a [u8],
+}
+
+impl RawEntry<'_> {
+    /// Git sorts folders as if their names ended with a slash.
+    fn key(&self) -> impl Iterator<Item = &u8> {
+        self.name.iter().chain(if self.mode == FOLDER { b"/".as_slice() } else { b"" })
+    }
+}
+
+fn entries(mut data: &[u8]) -> impl Iterator<Item = Result<RawEntry<'_>, Failure>> {
+    std::iter::from_fn(move || {
+        if data.is_empty() {
+            return None;
+        }
+        let entry = raw_entry(data);
+        data = entry.as_ref().map_or(&[], |entry| &data[entry.bytes.len()..]);
+        Some(entry.ok_or_else(|| Failure::new(Reason::Corrupt, "a tree object is malformed")))
+    })
+}
+
+fn raw_entry(data: &[u8]) -> Option<RawEntry<'_>> {
+    const ID: usize = 20;
+    let space = memchr::memchr(b' ', data)?;
+    let end = memchr::memchr(b'\0', data)?;
+    let mode = u32::from_str_radix(std::str::from_utf8(&data[..space]).ok()?, 8).ok()?;
+    let name = data.get(space + 1..end)?;
+    let id = Oid::from_bytes(data.get(end + 1..end + 1 + ID)?).ok()?;
+    Some(RawEntry { mode, name, id, bytes: &data[..end + 1 + ID] })
+}
+
+/// What becomes of a name in a folder.
+enum Node {
+    Write(Oid),
+    Remove,
+    Folder(BTreeMap<String, Node>),
+}
+
+fn insert(folder: &mut BTreeMap<String, Node>, path: &str, id: Option<Oid>) {
+    if let Some((name, rest)) = path.split_once('/') {
+        let node = folder.entry(name.to_owned()).or_insert_with(|| Node::Folder(BTreeMap::new()));
+        if let Node::Folder(inside) = node {
+            return insert(inside, rest, id);
+        }
+    }
+    folder.insert(path.to_owned(), id.map_or(Node::Remove, Node::Write));
+}
+
+/// Writes a folder anew: entries without a change are copied as they are. None: it is empty now.
+fn write_folder(
+    odb: &Odb<'_>,
+    base: Option<Oid>,
+    mut nodes: BTreeMap<String, Node>,
+) -> Result<Option<Oid>, Failure> {
+    let data = base.map(|id| read(odb, id, ObjectType::Tree)).transpose()?.unwrap_or_default();
+    let mut kept = Vec::new();
+    let mut fresh = Vec::new();
+    for entry in entries(&data) {
+        let entry = entry?;
+        match std::str::from_utf8(entry.name).ok().and_then(|name| nodes.remove_entry(name)) {
+            Some((name, node)) => fresh.extend(write_node(odb, &name, node, Some(&entry))?),
+            None => kept.push(entry),
+        }
+    }
+    for (name, node) in nodes {
+        fresh.extend(write_node(odb, &name, node, None)?);
+    }
+    if kept.is_empty() && fresh.is_empty() {
+        return Ok(None);
+    }
+    let fresh = fresh.iter().filter_map(|bytes| raw_entry(bytes)).collect::<Vec<_>>();
+    let mut fresh = fresh.into_iter().peekable();
+    let mut out = Vec::with_capacity(data.len() + 1024);
+    let mut kept = kept.into_iter().peekable();
+    loop {
+        let next = match (kept.peek(), fresh.peek()) {
+            (Some(old), Some(new)) if new.key().lt(old.key()) => fresh.next(),
+            (Some(_), _) => kept.next(),
+            (None, _) => fresh.next(),
+        };
+        match next {
+            Some(entry) => out.extend_from_slice(entry.bytes),
+            None => return Ok(Some(odb.write(ObjectType::Tree, &out)?)),
+        }
+    }
+}
+
+/// The new entry of a name in the form of a tree object; none: there is nothing any more.
+fn write_node(
+    odb: &Odb<'_>,
+    name: &str,
+    node: Node,
+    old: Option<&RawEntry<'_>>,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let (mode, id) = match node {
+        Node::Remove => return Ok(None),
+        Node::Write(id) => (old.map_or(FILE, |entry| entry.mode), id),
+        Node::Folder(nodes) => match write_folder(odb, old.map(|entry| entry.id), nodes)? {
+            Some(id) => (FOLDER, id),
+            None => return Ok(None),
+        },
+    };
+    let mut bytes = format!("{mode:o} {name}\0").into_bytes();
+    bytes.extend_from_slice(id.as_bytes());
+    Ok(Some(bytes))
+}
