@@ -1,8 +1,28 @@
 //! What a run is to do, as one validated value.
+//!
+//! Arguments win over the [`environment`], the environment over the repository's own [`file`]. What
+//! a value may be is in [`values`]; nothing else of the program reads the environment.
 
+pub mod environment;
+pub mod file;
+pub mod ignore;
+mod spelling;
+pub mod values;
+
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
 
 use crate::aws::Connection;
+use crate::resource::KINDS;
+use environment::Environment;
+use file::FileSettings;
+use ignore::IgnoreRules;
+use values::{Prefix, Remote};
 
 /// One export, from files or from AWS, to a folder.
 #[derive(Clone, Debug)]
@@ -31,5 +51,210 @@ pub fn account_id(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("an account ID has twelve digits".to_owned())
+    }
+}
+
+/// A setting that cannot be: where, what is wrong, what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    /// A variable, or a file with line and column.
+    pub place: String,
+    pub problem: String,
+    pub right: String,
+}
+
+impl SettingsError {
+    pub fn hint(&self) -> &str {
+        &self.right
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// What is written, as far as the arguments, the environment or the file say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    pub prefix: Option<Prefix>,
+    /// Plural names, as in [`crate::resource::Kind::plural`].
+    pub kinds: Option<BTreeSet<&'static str>>,
+    pub aws_managed: Option<bool>,
+    pub organizations_attachments: Option<bool>,
+    pub managed_elsewhere: Option<bool>,
+    pub imports: Option<bool>,
+}
+
+impl Choices {
+    /// These choices, and the other's where these say nothing.
+    pub fn or(self, other: Choices) -> Choices {
+        Choices {
+            prefix: self.prefix.or(other.prefix),
+            kinds: self.kinds.or(other.kinds),
+            aws_managed: self.aws_managed.or(other.aws_managed),
+            organizations_attachments: self
+                .organizations_attachments
+                .or(other.organizations_attachments),
+            managed_elsewhere: self.managed_elsewhere.or(other.managed_elsewhere),
+            imports: self.imports.or(other.imports),
+        }
+    }
+}
+
+/// What is written to the repository, once its own file has been read.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// The folder of the repository below which everything lies; `None` is its root.
+    pub prefix: Option<Prefix>,
+    /// Plural names, as in [`crate::resource::Kind::plural`]; other kinds are left as they are.
+    pub kinds: BTreeSet<&'static str>,
+    /// Whether AWS's own policies are written too.
+    pub aws_managed: bool,
+    pub organizations_attachments: bool,
+    /// Whether Terraform is written for what something else manages.
+    pub managed_elsewhere: bool,
+    /// Whether resources come with import blocks.
+    pub imports: bool,
+    pub ignore: IgnoreRules,
+}
+
+/// What the arguments of `sync` say; each wins over its variable.
+#[derive(Clone, Debug, Default)]
+pub struct SyncArguments {
+    pub repository: Option<Remote>,
+    pub branch: Option<String>,
+    pub concurrency: Option<usize>,
+    pub choices: Choices,
+}
+
+/// Everything that is known before the repository is: where it is, and how to reach it and AWS.
+#[derive(Clone, Debug)]
+pub struct SyncSettings {
+    pub repository: Remote,
+    /// Without `refs/heads/`.
+    pub branch: String,
+    /// The folder that holds the clone from one run to the next.
+    pub clone: PathBuf,
+    /// A file with the certificates that servers are trusted by, in place of the system's.
+    pub certificates: Option<PathBuf>,
+    pub token: TokenSource,
+    /// Calls to AWS in flight at once.
+    pub concurrency: usize,
+    /// How long to wait before looking again for what AWS did not find.
+    pub pause: Duration,
+    /// What the arguments and the environment say of what is written.
+    pub choices: Choices,
+}
+
+impl SyncSettings {
+    /// Joins arguments and environment.
+    ///
+    /// # Errors
+    ///
+    /// Neither names a repository, or a GitHub App is to reach one that is not on GitHub.
+    pub fn new(
+        arguments: SyncArguments,
+        environment: Environment,
+    ) -> Result<SyncSettings, SettingsError> {
+        let Some(repository) = arguments.repository.or(environment.repository) else {
+            return Err(SettingsError {
+                place: "`AWS_IAM_GITOPS_REPOSITORY`".to_owned(),
+                problem: "no repository is named".to_owned(),
+                right:
+                    "set it, or `--repository`, to an address like `https://github.com/owner/name`"
+                        .to_owned(),
+            });
+        };
+        let mut token = environment.token;
+        if let TokenSource::GitHubApp(app) = &mut token {
+            app.place(&repository)?;
+        }
+        Ok(SyncSettings {
+            branch: arguments.branch.or(environment.branch).unwrap_or_else(|| "main".to_owned()),
+            clone: environment.clone.unwrap_or_else(|| values::default_clone(&repository)),
+            repository,
+            certificates: environment.certificates,
+            token,
+            concurrency: arguments.concurrency.or(environment.concurrency).unwrap_or(8),
+            pause: environment.pause.unwrap_or(Duration::from_secs(2)),
+            choices: arguments.choices.or(environment.choices),
+        })
+    }
+
+    /// What is written, now that the repository's own file is known.
+    pub fn coverage(&self, file: FileSettings) -> Coverage {
+        let choices = self.choices.clone().or(file.choices);
+        Coverage {
+            prefix: choices.prefix,
+            kinds: choices.kinds.unwrap_or_else(|| KINDS.iter().map(|kind| kind.plural).collect()),
+            aws_managed: choices.aws_managed.unwrap_or(false),
+            organizations_attachments: choices.organizations_attachments.unwrap_or(false),
+            managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),
+            imports: choices.imports.unwrap_or(true),
+            ignore: file.ignore,
+        }
+    }
+}
+
+/// Where the token for the repository comes from.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    Given(SecretString),
+    Stored(Stored),
+    GitHubApp(GitHubApp),
+    /// The token of a GitHub workflow, for repositories on that server alone; else git's own
+    /// credential helpers.
+    Ambient {
+        token: Option<SecretString>,
+        server: Url,
+    },
+}
+
+/// A secret that AWS keeps, by name or ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Of Secrets Manager.
+    Secret(String),
+    /// Of Systems Manager.
+    Parameter(String),
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stored::Secret(name) => write!(f, "secret `{name}`"),
+            Stored::Parameter(name) => write!(f, "parameter `{name}`"),
+        }
+    }
+}
+
+/// A GitHub App that may write to the repository.
+#[derive(Clone, Debug)]
+pub struct GitHubApp {
+    /// The App's ID or client ID.
+    pub id: String,
+    /// GitHub is asked for it when it is not given.
+    pub installation: Option<u64>,
+    /// The App's private key, in PEM.
+    pub key: Stored,
+    /// The address of GitHub's REST API; known at the latest when the repository is.
+    pub api: Option<Url>,
+}
+
+impl GitHubApp {
+    fn place(&mut self, repository: &Remote) -> Result<(), SettingsError> {
+        if repository.owner_and_name().is_none() {
+            return Err(SettingsError {
+                place: "`AWS_IAM_GITOPS_GITHUB_APP_ID`".to_owned(),
+                problem: "a GitHub App cannot reach that repository".to_owned(),
+                right: "name one on GitHub, like `https://github.com/owner/name`".to_owned(),
+            });
+        }
+        self.api = self.api.take().or_else(|| repository.github_api());
+        Ok(())
     }
 }

@@ -1,0 +1,372 @@
+//! What a setting's value may be, whichever way it is given.
+//!
+//! A refusal repeats the value only where it cannot hold a secret by mistake: never an address,
+//! never what looks like a token.
+
+use std::collections::BTreeSet;
+use std::env::temp_dir;
+use std::error::Error;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use super::spelling::allowed;
+use super::{SettingsError, Stored};
+use crate::invisible::{is_invisible, visible};
+use crate::resource::KINDS;
+
+/// A value that cannot be: what is wrong, what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub problem: String,
+    pub right: String,
+}
+
+impl Invalid {
+    pub fn new(problem: impl Into<String>, right: impl Into<String>) -> Invalid {
+        Invalid { problem: problem.into(), right: right.into() }
+    }
+
+    pub fn at(self, place: impl Into<String>) -> SettingsError {
+        SettingsError { place: place.into(), problem: self.problem, right: self.right }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.problem, self.right)
+    }
+}
+
+impl Error for Invalid {}
+
+/// A folder inside the repository: `accounts/111122223333`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// # Errors
+    ///
+    /// An absolute path, an empty part, `.`, `..`, `.git`, or characters that nobody sees.
+    pub fn parse(text: &str) -> Result<Prefix, Invalid> {
+        let problem = if text.is_empty() {
+            "no folder is named".to_owned()
+        } else if text.starts_with('/') {
+            format!("`{}` does not lie inside the repository", visible(text))
+        } else if text.contains('\\') || text.chars().any(is_invisible) {
+            format!("`{}` holds characters that a folder's name cannot", visible(text))
+        } else if let Some(part) = text.split('/').find(|part| is_unusable(part)) {
+            match part {
+                "" => format!("`{text}` has an empty part"),
+                _ => format!("`{text}` has the part `{part}`"),
+            }
+        } else {
+            return Ok(Prefix(text.to_owned()));
+        };
+        Err(Invalid::new(
+            problem,
+            "a folder inside the repository, like `accounts/111122223333`; leave it out for the root",
+        ))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_unusable(part: &str) -> bool {
+    matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git")
+}
+
+/// The name by which settings call a kind: its plural, in one word.
+pub fn kind_name(plural: &str) -> String {
+    plural.replace(' ', "_")
+}
+
+/// The names of all kinds, in settings.
+pub fn kind_names() -> Vec<String> {
+    KINDS.iter().map(|kind| kind_name(kind.plural)).collect()
+}
+
+/// The kind that settings call by this name, by its plural.
+///
+/// # Errors
+///
+/// There is no such kind.
+pub fn kind(name: &str) -> Result<&'static str, Invalid> {
+    let found = KINDS.iter().find(|kind| kind_name(kind.plural) == name);
+    found.map(|kind| kind.plural).ok_or_else(|| unknown_kind(name))
+}
+
+pub(super) fn unknown_kind(name: &str) -> Invalid {
+    let names = kind_names();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Invalid::new(format!("there is no kind `{}`", visible(name)), allowed(name, &names))
+}
+
+/// Kinds, separated by commas.
+///
+/// # Errors
+///
+/// One that does not exist, or none at all.
+pub fn kinds(text: &str) -> Result<BTreeSet<&'static str>, Invalid> {
+    text.split(',').map(|name| kind(name.trim())).collect()
+}
+
+/// # Errors
+///
+/// Anything but `true` and `false`.
+pub fn boolean(text: &str) -> Result<bool, Invalid> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Invalid::new(format!("`{}` is neither", visible(text)), "`true` or `false`")),
+    }
+}
+
+/// # Errors
+///
+/// Not a number from 1 to 64.
+pub fn concurrency(text: &str) -> Result<usize, Invalid> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    let problem = || format!("`{}` is not a number of calls", visible(text));
+    number.ok_or_else(|| Invalid::new(problem(), "a number from 1 to 64"))
+}
+
+/// # Errors
+///
+/// Not a number of seconds up to a minute.
+pub fn pause(text: &str) -> Result<Duration, Invalid> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=60.0).contains(seconds));
+    let problem = || format!("`{}` is not a number of seconds", visible(text));
+    let seconds = seconds.ok_or_else(|| Invalid::new(problem(), "a number from 0 to 60"))?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A branch, by Git's rules for names.
+///
+/// # Errors
+///
+/// No name that Git takes, or one with `refs/heads/`.
+pub fn branch(text: &str) -> Result<String, Invalid> {
+    if let Some(name) = text.strip_prefix("refs/heads/") {
+        let right = format!("`{}`, without `refs/heads/`", visible(name));
+        return Err(Invalid::new(format!("`{}` is a whole reference", visible(text)), right));
+    }
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.ends_with('.')
+            && !part.ends_with(".lock")
+    };
+    let is_name = text.split('/').all(is_part)
+        && !text.starts_with('-')
+        && !text.contains("..")
+        && !text.contains("@{")
+        && text != "@"
+        && !text.chars().any(|c| " ~^:?*[\\".contains(c) || is_invisible(c));
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => Err(Invalid::new(
+            format!("`{}` is not the name of a branch", visible(text)),
+            "a name like `main`",
+        )),
+    }
+}
+
+/// Where a repository is: an address without credentials, or a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    address: String,
+    url: Option<Url>,
+}
+
+impl Remote {
+    /// # Errors
+    ///
+    /// An address that is neither HTTPS nor a folder, or that holds a token.
+    pub fn parse(text: &str) -> Result<Remote, Invalid> {
+        let is_of_ssh = text.starts_with("ssh://")
+            || text
+                .split(['/', '\\'])
+                .next()
+                .is_some_and(|host| host.contains(':') && !text.contains("://"));
+        if is_of_ssh {
+            return Err(Invalid::new(
+                "that is an address of SSH",
+                "the repository's HTTPS address, like `https://github.com/owner/name`",
+            ));
+        }
+        if text.is_empty() || text.chars().any(is_invisible) {
+            return Err(Invalid::new("that is no address", ADDRESS));
+        }
+        if text.starts_with("file://") || !text.contains("://") {
+            return Ok(Remote { address: text.to_owned(), url: None });
+        }
+        let url = web_address(text)?;
+        let path = percent_decode_str(url.path()).decode_utf8_lossy();
+        if path.trim_matches('/').is_empty() || path.chars().any(is_invisible) {
+            return Err(Invalid::new("that address names no repository", ADDRESS));
+        }
+        let address = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Remote { address, url: Some(url) })
+    }
+
+    /// What Git fetches from and pushes to.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The address, unless it is a folder.
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// Owner and name, as GitHub has them.
+    pub fn owner_and_name(&self) -> Option<(&str, &str)> {
+        let path = self.url.as_ref()?.path().trim_matches('/');
+        let (owner, name) = path.split_once('/')?;
+        let name = name.strip_suffix(".git").unwrap_or(name);
+        (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some((owner, name))
+    }
+
+    /// The address of the REST API, taking the server for GitHub.
+    pub fn github_api(&self) -> Option<Url> {
+        let url = self.url.as_ref()?;
+        let host = url.host_str()?;
+        let api = match host {
+            "github.com" => "https://api.github.com".to_owned(),
+            // GitHub Enterprise Cloud with data residency.
+            host if host.ends_with(".ghe.com") => format!("https://api.{host}"),
+            _ => format!("{}/api/v3", url.origin().ascii_serialization()),
+        };
+        api.parse().ok()
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+const ADDRESS: &str = "an address like `https://github.com/owner/name`, or a folder";
+
+/// An address of the web, over TLS unless it is this machine's own.
+///
+/// # Errors
+///
+/// Another scheme, user name, password or query; the value is not repeated, for it may hold a
+/// token.
+pub fn web_address(text: &str) -> Result<Url, Invalid> {
+    let url = Url::parse(text).map_err(|error| {
+        Invalid::new(
+            format!("that is no address: {error}"),
+            "an address that begins with `https://`",
+        )
+    })?;
+    let is_own = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => {}
+        "http" if is_own => {}
+        "http" => {
+            return Err(Invalid::new(
+                "over `http://` anybody on the way reads the token",
+                "the same address with `https://`",
+            ));
+        }
+        _ => return Err(Invalid::new("that is no address of the web", "`https://…`")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Invalid::new(
+            "the address holds a user name or token",
+            "the address without it; give the token by AWS_IAM_GITOPS_TOKEN_SECRET or AWS_IAM_GITOPS_TOKEN",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Invalid::new(
+            "the address goes on behind the path",
+            "the address up to `?` or `#`",
+        ));
+    }
+    Ok(url)
+}
+
+/// A secret of Secrets Manager, by name or ARN.
+///
+/// # Errors
+///
+/// No name, an ARN of something else, or the token itself.
+pub fn secret(text: &str) -> Result<Stored, Invalid> {
+    stored_name(text, "secretsmanager", "secret").map(Stored::Secret)
+}
+
+/// A parameter of Systems Manager, by name or ARN.
+///
+/// # Errors
+///
+/// No name, an ARN of something else, or the token itself.
+pub fn parameter(text: &str) -> Result<Stored, Invalid> {
+    stored_name(text, "ssm", "parameter").map(Stored::Parameter)
+}
+
+/// How the tokens of GitHub and GitLab begin.
+const TOKENS: [&str; 7] = ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"];
+
+fn stored_name(text: &str, service: &str, what: &str) -> Result<String, Invalid> {
+    let right = format!("the name or ARN of a {what}");
+    if TOKENS.iter().any(|token| text.starts_with(token)) || text.contains("-----") {
+        return Err(Invalid::new("that looks like the secret itself", right));
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "/_+=.@:!-".contains(c);
+    if text.is_empty() || !text.chars().all(is_name) {
+        return Err(Invalid::new(format!("that names no {what}"), right));
+    }
+    if text.starts_with("arn:") && text.split(':').nth(2) != Some(service) {
+        return Err(Invalid::new(format!("`{text}` is the ARN of something else"), right));
+    }
+    Ok(text.to_owned())
+}
+
+/// A GitHub App's ID, or its client ID.
+///
+/// # Errors
+///
+/// Neither.
+pub fn github_app_id(text: &str) -> Result<String, Invalid> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    let is_client =
+        text.starts_with("Iv") && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+    match !text.is_empty() && (is_number || is_client) {
+        true => Ok(text.to_owned()),
+        false => Err(Invalid::new(
+            "that is no ID of a GitHub App",
+            "the App ID, a number, or the client ID, which begins with `Iv`",
+        )),
+    }
+}
+
+/// # Errors
+///
+/// Not a number.
+pub fn github_installation(text: &str) -> Result<u64, Invalid> {
+    let right = "the number at the end of the address of the installation's page";
+    text.parse().map_err(|_| Invalid::new("that is no ID of an installation", right))
+}
+
+/// A folder of its own for the clone of each repository, below the system's temporary one.
+pub fn default_clone(repository: &Remote) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    repository.address.hash(&mut hasher);
+    temp_dir().join(format!("aws-iam-gitops-{:016x}", hasher.finish()))
+}
