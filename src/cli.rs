@@ -14,7 +14,7 @@ use crate::aws::{Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::KINDS;
-use crate::settings::{ExportSettings, account_id};
+use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
 use crate::summary::Summary;
 
 /// Keeps AWS IAM, organizations policies and a Git repository equal.
@@ -211,6 +211,15 @@ fn start_logging(verbose: u8, quiet: bool) {
 }
 
 fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCode> {
+    let chosen = |flag: bool| flag.then_some(true);
+    let choices = Choices {
+        aws_managed: chosen(arguments.aws_managed),
+        organizations_attachments: chosen(arguments.organizations_attachments),
+        managed_elsewhere: chosen(arguments.managed_elsewhere),
+        imports: arguments.no_import.then_some(false),
+        ..Choices::default()
+    };
+    let coverage = Coverage::new(choices, settings::of_folder(&arguments.to)?);
     let settings = ExportSettings {
         from: arguments.from,
         to: arguments.to,
@@ -219,12 +228,10 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
             profile: arguments.profile,
             region: arguments.region,
             concurrency: usize::from(arguments.concurrency),
-            aws_managed: arguments.aws_managed,
+            aws_managed: coverage.aws_managed,
             pause: PAUSE,
         },
-        organizations_attachments: arguments.organizations_attachments,
-        imports: !arguments.no_import,
-        managed_elsewhere: arguments.managed_elsewhere,
+        coverage,
         overwrite: arguments.overwrite,
         dry_run: arguments.dry_run,
     };

@@ -9,7 +9,7 @@ use crate::inventory;
 use crate::resource::{Inventory, KINDS, Kind};
 use crate::scope::Scope;
 use crate::settings::ExportSettings;
-use crate::steps::{Steps, parse_base};
+use crate::steps::{Options, Steps, parse_base};
 use crate::summary::Summary;
 
 /// Brings a folder to the state of an account.
@@ -19,9 +19,16 @@ use crate::summary::Summary;
 /// Input files that cannot be used, a folder of another account, or a file that cannot be read or
 /// written. Calls that fail are in the summary.
 pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Result<Summary> {
-    let inventory = inventory::read(source, &Scope::everything()).await;
-    let directory = Directory::new(&settings.to, settings.dry_run);
-    let mut summary = write(&directory, settings, source.account(), inventory)?.0;
+    let scope = Scope::everything().of_kinds(&settings.coverage.kinds);
+    let inventory = inventory::read(source, &scope).await;
+    let folder = settings.to.join(settings.coverage.prefix());
+    let directory = Directory::new(&folder, settings.dry_run);
+    let options = Options {
+        coverage: &settings.coverage,
+        overwrite: settings.overwrite,
+        dry_run: settings.dry_run,
+    };
+    let mut summary = write(&directory, &options, source.account(), inventory)?.0;
     summary.to = settings.to.display().to_string();
     if let Source::Live(live) = source {
         summary.calls = Some(live.calls());
@@ -44,17 +51,17 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
 /// Files of another account, or a file that cannot be read or written.
 pub fn write(
     files: &dyn Files,
-    settings: &ExportSettings,
+    options: &Options,
     account: Option<&Account>,
     inventory: Inventory,
 ) -> anyhow::Result<(Summary, Inventory)> {
     refuse_another_account(files, account)?;
     refuse_another_organization(files, &inventory)?;
-    let mut steps = Steps::new(files, settings, inventory)?;
+    let mut steps = Steps::new(files, options, inventory)?;
     steps.write(account)?;
     let (mut summary, inventory) = steps.into_parts();
     summary.account = account.map(|account| account.id.clone());
-    summary.dry_run = settings.dry_run;
+    summary.dry_run = options.dry_run;
     Ok((summary, inventory))
 }
 

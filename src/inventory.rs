@@ -212,7 +212,7 @@ fn reference(address: &Address) -> String {
 
 impl Inventory {
     /// Whether an entity was asked for.
-    fn has(&self, kind: &Kind, key: &str) -> bool {
+    pub fn has(&self, kind: &Kind, key: &str) -> bool {
         self.reading(kind).is_some_and(|reading| match &reading.named {
             None => true,
             Some(keys) => keys.contains(key) || reading.entities.iter().any(|e| e.key() == key),
@@ -240,7 +240,8 @@ impl Reading {
         let paths: BTreeSet<String> = later.entities.iter().map(|e| e.json_path()).collect();
         self.entities
             .retain(|entity| !keys.contains(entity.key()) && !paths.contains(&entity.json_path()));
-        self.unreadable.retain(|unreadable| !keys.iter().any(|key| key.ends_with(&unreadable.name)));
+        self.unreadable
+            .retain(|unreadable| !keys.iter().any(|key| key.ends_with(&unreadable.name)));
         self.absent.retain(|key| !keys.contains(key));
         self.entities.extend(later.entities);
         self.unreadable.extend(later.unreadable);

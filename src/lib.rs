@@ -34,4 +34,5 @@ pub mod scope;
 pub mod settings;
 pub mod steps;
 pub mod summary;
+pub mod sync;
 pub mod terraform;

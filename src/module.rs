@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::aws::Account;
 use crate::directory::Files;
-use crate::invisible::visible;
 use crate::file_name;
+use crate::invisible::visible;
 use crate::resource::{Context, Entity, JsonOnly, Kind};
 use crate::terraform::read::{Declarations, declarations, json_declarations, refers};
 use crate::terraform::{Address, Block, Body, Expression, format};

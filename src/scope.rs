@@ -72,6 +72,13 @@ impl Scope {
         scope
     }
 
+    /// The same, other kinds left out.
+    pub fn of_kinds(&self, kinds: &BTreeSet<&'static str>) -> Scope {
+        let mut scope = self.clone();
+        scope.kinds.retain(|kind, _| kinds.contains(kind));
+        scope
+    }
+
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }

@@ -11,14 +11,16 @@ pub mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::aws::Connection;
-use crate::resource::KINDS;
+use crate::aws::{Connection, PAUSE};
+use crate::resource::{Entity, KINDS};
+use crate::sync::LEASE;
 use environment::Environment;
 use file::FileSettings;
 use ignore::IgnoreRules;
@@ -33,12 +35,23 @@ pub struct ExportSettings {
     /// Twelve digits; whose entities to take from the files.
     pub account: Option<String>,
     pub connection: Connection,
-    pub organizations_attachments: bool,
-    /// Whether resources come with import blocks.
-    pub imports: bool,
-    pub managed_elsewhere: bool,
+    pub coverage: Coverage,
     pub overwrite: bool,
     pub dry_run: bool,
+}
+
+/// The settings that lie in a folder; the default where there are none.
+///
+/// # Errors
+///
+/// The file cannot be read, or says what cannot be.
+pub fn of_folder(folder: &Path) -> anyhow::Result<FileSettings> {
+    let path = folder.join(file::FILE_NAME);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(FileSettings::parse(&path.display().to_string(), &text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileSettings::default()),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
 }
 
 /// An account ID: twelve digits.
@@ -122,6 +135,36 @@ pub struct Coverage {
     pub ignore: IgnoreRules,
 }
 
+impl Coverage {
+    /// What these choices say, then the file, then the defaults.
+    pub fn new(choices: Choices, file: FileSettings) -> Coverage {
+        let choices = choices.or(file.choices);
+        Coverage {
+            prefix: choices.prefix,
+            kinds: choices.kinds.unwrap_or_else(|| KINDS.iter().map(|kind| kind.plural).collect()),
+            aws_managed: choices.aws_managed.unwrap_or(false),
+            organizations_attachments: choices.organizations_attachments.unwrap_or(false),
+            managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),
+            imports: choices.imports.unwrap_or(true),
+            ignore: file.ignore,
+        }
+    }
+
+    /// Whether an entity is left out, and its files left alone.
+    pub fn ignores(&self, entity: &dyn Entity) -> bool {
+        if self.ignore.is_empty() {
+            return false;
+        }
+        let path = Some(entity.path()).filter(|path| !path.is_empty());
+        self.ignore.matches(entity.kind().plural, &entity.names(), path, entity.tags())
+    }
+
+    /// The folder of everything, empty for the root.
+    pub fn prefix(&self) -> &str {
+        self.prefix.as_ref().map_or("", Prefix::as_str)
+    }
+}
+
 /// What the arguments of `sync` say; each wins over its variable.
 #[derive(Clone, Debug, Default)]
 pub struct SyncArguments {
@@ -146,6 +189,8 @@ pub struct SyncSettings {
     pub concurrency: usize,
     /// How long to wait before looking again for what AWS did not find.
     pub pause: Duration,
+    /// How long what was read counts as read just now.
+    pub lease: Duration,
     /// What the arguments and the environment say of what is written.
     pub choices: Choices,
 }
@@ -180,23 +225,15 @@ impl SyncSettings {
             certificates: environment.certificates,
             token,
             concurrency: arguments.concurrency.or(environment.concurrency).unwrap_or(8),
-            pause: environment.pause.unwrap_or(Duration::from_secs(2)),
+            pause: environment.pause.unwrap_or(PAUSE),
+            lease: environment.lease.unwrap_or(LEASE),
             choices: arguments.choices.or(environment.choices),
         })
     }
 
     /// What is written, now that the repository's own file is known.
     pub fn coverage(&self, file: FileSettings) -> Coverage {
-        let choices = self.choices.clone().or(file.choices);
-        Coverage {
-            prefix: choices.prefix,
-            kinds: choices.kinds.unwrap_or_else(|| KINDS.iter().map(|kind| kind.plural).collect()),
-            aws_managed: choices.aws_managed.unwrap_or(false),
-            organizations_attachments: choices.organizations_attachments.unwrap_or(false),
-            managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),
-            imports: choices.imports.unwrap_or(true),
-            ignore: file.ignore,
-        }
+        Coverage::new(self.choices.clone(), file)
     }
 }
 

@@ -10,13 +10,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::aws::Account;
 use crate::directory::Files;
+use crate::inventory::base_of;
 use crate::invisible::visible;
 use crate::module::{Module, body, is_tombstone, with_imports_of};
 use crate::reconcile::{Comparison, Verdict};
 use crate::resource::parts::managed_elsewhere;
-use crate::inventory::base_of;
 use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading};
-use crate::settings::ExportSettings;
+use crate::settings::Coverage;
 use crate::summary::{Failure, KindSummary, Skipped, Summary};
 use crate::terraform::read::{
     Declarations, declarations, has_the_same_lines, means_the_same, refers,
@@ -26,10 +26,18 @@ use crate::terraform::{Address, Expression, format};
 /// Bytes of the longest path that is written; AWS's longest names take about 150.
 const LONGEST_PATH: usize = 220;
 
+/// How a run writes.
+pub struct Options<'a> {
+    pub coverage: &'a Coverage,
+    /// Whether a person's edits are written over.
+    pub overwrite: bool,
+    pub dry_run: bool,
+}
+
 /// What is going to be done, entity by entity.
 pub struct Steps<'a> {
     directory: &'a dyn Files,
-    settings: &'a ExportSettings,
+    options: &'a Options<'a>,
     /// What rendering may refer to once all is written, what it can as the files are now, and what
     /// it could before a person took something out of them.
     context: Context,
@@ -71,12 +79,12 @@ impl<'a> Steps<'a> {
     /// A file that is there and cannot be read.
     pub fn new(
         directory: &'a dyn Files,
-        settings: &'a ExportSettings,
+        options: &'a Options<'a>,
         inventory: Inventory,
     ) -> anyhow::Result<Steps<'a>> {
         let context = Context {
-            organizations_attachments: settings.organizations_attachments,
-            managed_elsewhere: settings.managed_elsewhere,
+            organizations_attachments: options.coverage.organizations_attachments,
+            managed_elsewhere: options.coverage.managed_elsewhere,
             ..Context::default()
         };
         let mut own: BTreeSet<String> =
@@ -91,7 +99,7 @@ impl<'a> Steps<'a> {
         let notes = module.read_foreign(&own, &partly_read)?;
         let mut steps = Steps {
             directory,
-            settings,
+            options,
             base_context: context.clone(),
             former_context: context.clone(),
             context,
@@ -112,9 +120,8 @@ impl<'a> Steps<'a> {
     pub fn into_parts(self) -> (Summary, Inventory) {
         let mut readings = self.readings;
         for step in self.steps.into_iter().filter(|step| step.is_actual) {
-            let of_kind = |(kind, _): &&mut (&'static Kind, Reading)| {
-                std::ptr::eq(*kind, step.entity.kind())
-            };
+            let of_kind =
+                |(kind, _): &&mut (&'static Kind, Reading)| std::ptr::eq(*kind, step.entity.kind());
             let (_, reading) = readings.iter_mut().find(of_kind).expect("its kind was read");
             reading.entities.push(step.entity);
         }
@@ -129,9 +136,8 @@ impl<'a> Steps<'a> {
                 let (base, _) = parse_base(self.directory, kind, &entity.json_path())?;
                 let mentions = base.iter().flat_map(|base| base.mentions());
                 for (mentioned, arn) in entity.mentions().into_iter().chain(mentions) {
-                    let is_read = |read: &Reading| {
-                        read.named.as_ref().is_none_or(|keys| keys.contains(arn))
-                    };
+                    let is_read =
+                        |read: &Reading| read.named.as_ref().is_none_or(|keys| keys.contains(arn));
                     if inventory.reading(mentioned).is_some_and(is_read)
                         || !seen.insert(arn.to_owned())
                     {
@@ -162,8 +168,10 @@ impl<'a> Steps<'a> {
         summary.skipped = reading
             .skipped
             .iter()
-            .map(|(name, reason)| {
-                Skipped { name: name.clone(), reason: reason.clone(), json: false }
+            .map(|(name, reason)| Skipped {
+                name: name.clone(),
+                reason: reason.clone(),
+                json: false,
             })
             .collect();
         self.summary.notes.extend(reading.notes.iter().cloned());
@@ -196,13 +204,22 @@ impl<'a> Steps<'a> {
                 continue;
             }
             let has_base = base_files.remove(&entity.json_path());
+            if self.options.coverage.ignores(entity.as_ref()) {
+                self.ignore(entity.as_ref(), &mut summary)?;
+                self.keep(entity);
+                continue;
+            }
             self.add_actual(entity, has_base, &mut summary)?;
         }
         for path in base_files {
             let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
+            if self.options.coverage.ignores(base.as_ref()) {
+                self.ignore(base.as_ref(), &mut summary)?;
+                continue;
+            }
             let is_gone = reading.is_gone(base.as_ref());
             let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
-                && !self.settings.connection.aws_managed;
+                && !self.options.coverage.aws_managed;
             let is_gone = is_gone && !is_left_out;
             self.add_missing(base, is_gone, &mut summary)?;
         }
@@ -273,7 +290,7 @@ impl<'a> Steps<'a> {
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
-        let is_forced = is_edited && self.settings.overwrite;
+        let is_forced = is_edited && self.options.overwrite;
         if is_forced {
             verdict = Verdict::Drifted;
         } else if is_edited {
@@ -318,6 +335,16 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// An entity that is not to be written; files that it has stay as they are.
+    fn ignore(&mut self, entity: &dyn Entity, summary: &mut KindSummary) -> anyhow::Result<()> {
+        summary.ignored += 1;
+        let path = entity.terraform_path();
+        let desired = self.module.text(&path)?;
+        self.refer(entity, Action::Keep, desired.as_deref(), None);
+        self.kept.extend(desired.map(|text| (path, text)));
+        Ok(())
+    }
+
     /// An entity of AWS whose files stay as they are.
     fn keep(&mut self, entity: Box<dyn Entity>) {
         let (terraform, json) = (Action::Keep, Action::Keep);
@@ -342,13 +369,14 @@ impl<'a> Steps<'a> {
             self.kept.extend(desired.map(|text| (terraform_path, text)));
             return Ok(());
         }
-        if !is_ours && !self.settings.overwrite {
+        if !is_ours && !self.options.overwrite {
             summary.conflicting.push(terraform_path.clone());
             self.kept.extend(desired.map(|text| (terraform_path, text)));
             return Ok(());
         }
         self.context.references.remove(base.arn());
         summary.removed.push(base.name().to_owned());
+        summary.removed_keys.push(base.key().to_owned());
         let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
         let json = Action::Remove;
         self.steps.push(Step { entity: base, is_actual: false, terraform, json, is_forced: false });
@@ -358,11 +386,11 @@ impl<'a> Steps<'a> {
     /// The Terraform of an entity, as it is to be in place of `old`.
     fn render(&self, entity: &dyn Entity, old: &str) -> String {
         let body = body(entity, &self.context, old);
-        if !self.settings.imports {
+        if !self.options.coverage.imports {
             return format::file(&body.without_imports());
         }
         let text = format::file(&body);
-        if old.is_empty() || text == old || self.settings.overwrite {
+        if old.is_empty() || text == old || self.options.overwrite {
             text
         } else {
             format::file(&with_imports_of(old, body))
@@ -385,8 +413,9 @@ impl<'a> Steps<'a> {
 
     /// Why an entity is raw JSON only, here and with these settings.
     fn json_only(&self, entity: &dyn Entity) -> Option<JsonOnly> {
-        let owner =
-            || managed_elsewhere(entity.tags()).filter(|_| !self.settings.managed_elsewhere);
+        let owner = || {
+            managed_elsewhere(entity.tags()).filter(|_| !self.options.coverage.managed_elsewhere)
+        };
         entity
             .json_only()
             .or_else(owner)
@@ -479,9 +508,8 @@ impl<'a> Steps<'a> {
             _ => BTreeSet::new(),
         };
         let declares = |text: &str| {
-            declarations(text).is_ok_and(|found| {
-                found.resources.iter().any(|(address, _)| new.contains(address))
-            })
+            declarations(text)
+                .is_ok_and(|found| found.resources.iter().any(|(address, _)| new.contains(address)))
         };
         if !new.is_empty()
             && let Some((other, _)) = self.kept.iter().find(|(_, text)| declares(text))
@@ -510,14 +538,17 @@ impl<'a> Steps<'a> {
         let path = step.entity.terraform_path();
         (step.terraform, step.json) = (Action::Keep, Action::Keep);
         let (name, kind) = (step.entity.name().to_owned(), step.entity.kind());
+        let key = step.entity.key().to_owned();
         let text = self.module.text(&path)?;
         self.kept.extend(text.map(|text| (path.clone(), text)));
         let kinds = self.summary.kinds.iter_mut();
         for summary in kinds.filter(|summary| summary.kind == kind.plural) {
             summary.written.retain(|written| *written != name);
             summary.removed.retain(|removed| *removed != name);
+            summary.removed_keys.retain(|removed| *removed != key);
             summary.conflicting.push(path.clone());
         }
+        self.summary.held_back.push((kind.plural, key));
         self.summary.notes.push(format!("`{path}` stays as it is: {reason}"));
         Ok(())
     }

@@ -28,6 +28,9 @@ pub struct Summary {
     /// What the files given do not tell.
     pub missing: Vec<Missing>,
     pub failures: Vec<Failure>,
+    /// Kind and key of entities whose step has to wait, since other files depend on theirs.
+    #[serde(skip)]
+    pub held_back: Vec<(&'static str, String)>,
     /// API calls made, retries not counted; absent when files were read.
     pub calls: Option<usize>,
 }
@@ -44,6 +47,11 @@ pub struct KindSummary {
     pub unchanged: usize,
     /// Names of entities that are gone from AWS and whose files were removed.
     pub removed: Vec<String>,
+    /// The same entities by key.
+    #[serde(skip)]
+    pub removed_keys: Vec<String>,
+    /// How many the settings say to leave out.
+    pub ignored: usize,
     /// Not written as Terraform, or not at all, each with the reason.
     pub skipped: Vec<Skipped>,
     /// Terraform files that a person edited and AWS does not have yet; left alone.
@@ -146,6 +154,15 @@ impl Summary {
             "edited in Git and changed in AWS, left alone (`--overwrite` takes AWS's version)",
             files(|kind| &kind.conflicting),
         )?;
+        let ignored: Vec<_> = self
+            .kinds
+            .iter()
+            .filter(|kind| kind.ignored > 0)
+            .map(|kind| kind.counted(kind.ignored))
+            .collect();
+        if !ignored.is_empty() {
+            writeln!(out, "\nignored, as the settings say: {}", ignored.join(", "))?;
+        }
         for kind in &self.kinds {
             if kind.unknown > 0 {
                 let (have, were) =

@@ -17,7 +17,7 @@ use super::Account;
 use crate::invisible::visible;
 
 /// Everything that was found in the files given.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Dump {
     files: Vec<File>,
     shelves: HashMap<&'static str, Vec<Place>>,
@@ -31,13 +31,13 @@ pub struct Dump {
     pub aws_managed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct File {
     path: PathBuf,
     text: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     file: usize,
     range: Range<usize>,

@@ -10,7 +10,7 @@ mod whole_answer;
 
 pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item};
-pub use live::{config, Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages};
+pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
 
 /// Where entities are read from.
 pub enum Source {

@@ -5,6 +5,7 @@
 //! is made anew. What goes into a commit is not decided here.
 
 mod error;
+mod files;
 mod remote;
 mod transport;
 mod tree;
@@ -18,11 +19,12 @@ use std::time::Instant;
 pub use git2::Oid;
 use git2::{Direction, FetchOptions, PushOptions, RemoteCallbacks};
 
+pub use crate::commit_message::Person;
 use error::Failure;
 pub use error::{GitError, Reason, RemoteError};
 pub use remote::Remote;
-use transport::{Connection, lock};
 pub use transport::{Anonymous, Credentials, Login};
+use transport::{Connection, lock};
 pub use tree::{Change, Tree};
 
 /// A file in the clone's folder that says whose it is; empty: the clone is not to be used.
@@ -39,13 +41,6 @@ pub struct Repository {
     folder: PathBuf,
     connection: Option<Arc<Connection>>,
     store: Arc<Store>,
-}
-
-/// Who wrote or committed something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    pub name: String,
-    pub email: String,
 }
 
 /// What a commit says besides its files.
@@ -225,7 +220,8 @@ impl Repository {
             let new = root(new)?;
             let diff = git.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options))?;
             let path = |delta: git2::DiffDelta<'_>| {
-                let file = if delta.new_file().exists() { delta.new_file() } else { delta.old_file() };
+                let file =
+                    if delta.new_file().exists() { delta.new_file() } else { delta.old_file() };
                 file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned())
             };
             Ok(diff.deltas().filter_map(path).collect())
@@ -456,10 +452,9 @@ fn clean(text: &str) -> String {
 /// What a clone is a clone of.
 fn identity(remote: &Remote) -> String {
     match remote.folder() {
-        Some(folder) => std::path::absolute(folder)
-            .unwrap_or_else(|_| folder.to_owned())
-            .display()
-            .to_string(),
+        Some(folder) => {
+            std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
+        }
         None => remote.to_string(),
     }
 }

@@ -93,6 +93,10 @@ pub trait Entity: Send + Sync {
     fn key(&self) -> &str {
         self.name()
     }
+    /// All that people may call it.
+    fn names(&self) -> Vec<&str> {
+        vec![self.name()]
+    }
     /// IAM's path; kinds that have none have an empty one.
     fn path(&self) -> &str {
         ""
@@ -270,9 +274,7 @@ impl Reading {
     pub fn is_gone(&self, base: &dyn Entity) -> bool {
         let is_unreadable = || self.unreadable.iter().any(|entity| entity.name == base.name());
         self.absent.contains(base.key())
-            || (self.complete.contains(base.folder())
-                && self.named.is_none()
-                && !is_unreadable())
+            || (self.complete.contains(base.folder()) && self.named.is_none() && !is_unreadable())
     }
 
     /// Takes what a shelf holds: the account's own, each once. What is malformed or contradicts

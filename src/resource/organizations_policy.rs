@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, look_twice,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    look_twice,
 };
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Reason, Source};
 use crate::file_name::Case;
@@ -187,6 +188,10 @@ impl Entity for OrganizationsPolicy {
     #[expect(clippy::misnamed_getters, reason = "the ID is what AWS identifies it by")]
     fn name(&self) -> &str {
         &self.policy_summary.id
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec![&self.policy_summary.id, &self.policy_summary.name]
     }
 
     fn arn(&self) -> &str {

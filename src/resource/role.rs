@@ -12,7 +12,8 @@ use super::parts::{
     sdk_date, tags_argument, tags_problem,
 };
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, look_twice,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    look_twice,
 };
 use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
 use crate::file_name::Case;

@@ -19,7 +19,7 @@ use crate::invisible::visible;
 const OURS: &str = "AWS_IAM_GITOPS_";
 
 /// Our variables, without [`OURS`].
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "REPOSITORY",
     "BRANCH",
     "PREFIX",
@@ -29,6 +29,7 @@ const NAMES: [&str; 19] = [
     "MANAGED_ELSEWHERE",
     "IMPORTS",
     "CONCURRENCY",
+    "LEASE",
     "PAUSE",
     "CLONE",
     "TOKEN",
@@ -52,6 +53,7 @@ pub struct Environment {
     pub choices: Choices,
     pub concurrency: Option<usize>,
     pub pause: Option<Duration>,
+    pub lease: Option<Duration>,
     pub clone: Option<PathBuf>,
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
@@ -91,6 +93,7 @@ impl Environment {
             },
             concurrency: variables.parse("CONCURRENCY", values::concurrency)?,
             pause: variables.parse("PAUSE", values::pause)?,
+            lease: variables.parse("LEASE", values::pause)?,
             clone: variables.of_ours("CLONE").map(PathBuf::from),
             certificates: variables.get("GIT_SSL_CAINFO").map(PathBuf::from),
             token: variables.token()?,

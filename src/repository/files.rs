@@ -1,0 +1,68 @@
+//! A commit's tree as the place of an export, and its pending changes as a patch.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use memchr::memmem;
+
+use super::error::GitError;
+use super::tree::{Change, Tree};
+use crate::directory::Files;
+use crate::invisible::visible;
+
+impl Files for Tree {
+    fn files(&self, folder: &str) -> anyhow::Result<BTreeSet<String>> {
+        Ok(Tree::files(self, folder)?)
+    }
+
+    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(Tree::read(self, path)?)
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> anyhow::Result<()> {
+        Ok(Tree::write(self, path, content)?)
+    }
+
+    fn remove(&self, path: &str) -> anyhow::Result<()> {
+        Ok(Tree::remove(self, path)?)
+    }
+
+    fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
+        let finders: Vec<_> = texts.iter().map(|text| memmem::Finder::new(text)).collect();
+        let mut found = BTreeSet::new();
+        for (name, id) in self.blobs(folder)? {
+            let content = self.content(id)?;
+            if finders.iter().any(|finder| finder.find(&content).is_some()) {
+                found.insert(format!("{folder}/{name}"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Tree {
+    /// The pending changes as people read them; what a terminal would act on is spelled out.
+    ///
+    /// # Errors
+    ///
+    /// The clone is damaged.
+    pub fn patch(&self) -> Result<String, GitError> {
+        let changes = self.changes()?;
+        Ok(changes.iter().filter_map(patch).collect())
+    }
+}
+
+/// None where nothing differs or a file is not text.
+fn patch(change: &Change) -> Option<String> {
+    let (old, new) = (change.old.as_deref(), change.new.as_deref());
+    let path = Path::new(&change.path);
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let mut patch = git2::Patch::from_buffers(old, Some(path), new, Some(path), None).ok()?;
+    let buffer = patch.to_buf().ok()?;
+    let text = String::from_utf8_lossy(&buffer);
+    let lines = text.lines().map(|line| match line.strip_prefix('\t') {
+        Some(rest) => format!("\t{}\n", visible(rest)),
+        None => format!("{}\n", visible(line)),
+    });
+    Some(lines.collect())
+}
