@@ -1,0 +1,84 @@
+//! The connections of a function or of one command: AWS, the repository, and the login for it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tracing::info;
+
+use crate::aws::{self, Connection, Live, Secrets, Source};
+use crate::credentials::{self, SystemClock};
+use crate::progress::Progress;
+use crate::repository::{Remote, Repository};
+use crate::settings::SyncSettings;
+use crate::sync::{Outcome, Task, sync};
+
+/// Connections that may serve many runs, one after the other.
+pub struct Session {
+    pub source: Source,
+    repository: Repository,
+    settings: SyncSettings,
+}
+
+impl Session {
+    /// Connects as a function does: with what its environment says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::open`].
+    pub async fn of_function(settings: SyncSettings) -> anyhow::Result<Session> {
+        Session::open(settings, None, None, Progress::default()).await
+    }
+
+    /// Connects to AWS and opens the clone; the remote is not asked yet.
+    ///
+    /// # Errors
+    ///
+    /// No way to AWS, or a clone's folder that cannot be used.
+    pub async fn open(
+        settings: SyncSettings,
+        profile: Option<String>,
+        region: Option<String>,
+        progress: Progress,
+    ) -> anyhow::Result<Session> {
+        let connection = Connection {
+            profile,
+            region,
+            concurrency: settings.concurrency,
+            aws_managed: false,
+            pause: settings.pause,
+        };
+        let config = aws::config(&connection).await;
+        let live = Live::connect(&connection, &config, progress)
+            .await
+            .context("cannot find out which AWS account this is")?;
+        info!(account = live.account.id, principal = live.principal, "connected");
+        let secrets = Secrets::new(&config);
+        Session::with(settings, Source::Live(live), secrets)
+    }
+
+    /// A session that reads from a source that is open already.
+    ///
+    /// # Errors
+    ///
+    /// The clone's folder cannot be used, or the certificates.
+    pub fn with(
+        settings: SyncSettings,
+        source: Source,
+        secrets: Secrets,
+    ) -> anyhow::Result<Session> {
+        let remote = Remote::parse(settings.repository.address())?;
+        let credentials = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        let certificates = settings.certificates.as_deref();
+        let repository = Repository::open(remote, &settings.clone, credentials, certificates)?;
+        Ok(Session { source, repository, settings })
+    }
+
+    /// Does one run.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`].
+    pub async fn sync(&mut self, task: &Task) -> anyhow::Result<Outcome> {
+        sync(&self.source, &mut self.repository, &self.settings, task).await
+    }
+}
