@@ -4,7 +4,7 @@
 //! notify, close issues, skip checks. So every foreign text is cleaned: a character that would make
 //! a host or git act, or that nobody sees, is spelled out as `\u{…}`; the rest stays as it is.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::event::{Actor, Record, Touched, touched};
@@ -101,10 +101,10 @@ fn several(records: &[Record]) -> String {
     let mut services: Vec<_> = records.iter().map(service).collect();
     services.sort_unstable();
     services.dedup();
-    let actors: HashSet<_> = records.iter().map(|record| &record.actor).collect();
-    let who = match (actors.len(), records) {
-        (1, [record, ..]) => clean(&record.actor.name, LONGEST_NAME),
-        (number, _) => format!("{number} people"),
+    let actors: BTreeSet<&str> = records.iter().map(|record| &*record.actor.name).collect();
+    let who = match actors.first() {
+        Some(name) if actors.len() == 1 => clean(name, LONGEST_NAME),
+        _ => format!("{} people", actors.len()),
     };
     let (services, number) = (services.join(", "), records.len());
     let mut out = subject(&format!("{services}: {number} changes by {who}"));

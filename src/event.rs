@@ -242,7 +242,8 @@ impl Record {
         let source = text(detail, "eventSource").filter(|source| !source.starts_with("aws:"));
         let name = text(detail, "eventName").filter(|name| !name.trim().is_empty());
         let (Some(source), Some(name)) = (source, name) else {
-            return Err(InvocationError::new(described(value)));
+            let lack = if envelope.is_some() { " without a CloudTrail record in it" } else { "" };
+            return Err(InvocationError::new(format!("{}{lack}", described(value))));
         };
         let outside = |member| envelope.and_then(|envelope| text(envelope, member));
         let is_service_event = text(detail, "eventType").as_deref() == Some("AwsServiceEvent");
@@ -716,6 +717,7 @@ static SERVICE_EVENTS: &[(&str, Effect)] = &[
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -1052,6 +1054,11 @@ mod tests {
                 "an EventBridge event `EC2 Instance` from `aws.ec2\\u{a}`",
             ),
             (
+                json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail"}),
+                "an EventBridge event `AWS API Call via CloudTrail` from `aws.iam` \
+                 without a CloudTrail record in it",
+            ),
+            (
                 json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}),
                 "an SQS batch with a record that is no message",
             ),
@@ -1123,5 +1130,54 @@ mod tests {
         let mut wanted = Scope::default();
         ["one", "two", "three"].iter().for_each(|role| wanted.add("roles", *role));
         assert_eq!(scope, wanted);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let word = || {
+            let words = "Records messageId body attributes eventSource eventName eventID eventTime \
+                eventType AwsServiceEvent detail detail-type source aws:sqs iam.amazonaws.com \
+                organizations.amazonaws.com TagRole CreatePolicy AttachPolicy userIdentity type \
+                AssumedRole arn principalId requestParameters responseElements serviceEventDetails \
+                roleName policyArn policy errorCode readOnly 2026-11-22T10:15:00Z é/ /";
+            let words: Vec<_> = words.split_whitespace().collect();
+            prop_oneof![
+                4 => prop::sample::select(words).prop_map(str::to_owned),
+                1 => Just("AWS API Call via CloudTrail".to_owned()),
+                1 => any::<String>(),
+            ]
+        };
+        let leaf = prop_oneof![
+            4 => word().prop_map(Value::from),
+            1 => any::<i64>().prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        leaf.prop_recursive(4, 64, 8, move |inner| {
+            prop_oneof![
+                1 => prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                4 => prop::collection::vec((word(), inner), 0..8)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_parsing_panic(mut value in any_json(), is_record in any::<bool>()) {
+            if let (true, Some(members)) = (is_record, value.as_object_mut()) {
+                members.insert("eventSource".to_owned(), json!("iam.amazonaws.com"));
+                members.entry("eventName").or_insert_with(|| json!("CreatePolicy"));
+            }
+            match Invocation::parse(&value) {
+                Ok(Invocation::Direct(Content::Records(records))) => {
+                    for record in &records {
+                        prop_assert!(!record.actor.name.trim().is_empty());
+                    }
+                    scope_of(records);
+                }
+                Ok(_) => {}
+                Err(error) => prop_assert!(error.got.len() < 10_000),
+            }
+        }
     }
 }
