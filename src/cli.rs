@@ -1,5 +1,7 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
+mod sync;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +12,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::aws::{Connection, Dump, Live, PAUSE, Source};
+use crate::aws::{self, Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::KINDS;
@@ -50,6 +52,8 @@ const GLOBAL: &str = "Global options";
 #[derive(Subcommand)]
 enum Command {
     Export(Box<ExportArguments>),
+    Sync(Box<sync::SyncCommand>),
+    Event(Box<sync::EventCommand>),
     /// Print a completion script for a shell
     ///
     /// For bash: aws-iam-gitops completions bash > ~/.local/share/bash-completion/completions/aws-iam-gitops
@@ -62,7 +66,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -181,6 +185,8 @@ pub fn run() -> ExitCode {
     start_logging(arguments.verbose, arguments.quiet);
     let outcome = match arguments.command {
         Command::Export(export) => run_export(*export, arguments.quiet),
+        Command::Sync(command) => sync::sync(*command, arguments.quiet),
+        Command::Event(command) => sync::event(*command, arguments.quiet),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),
     };
@@ -235,11 +241,7 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
         overwrite: arguments.overwrite,
         dry_run: arguments.dry_run,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let summary = runtime.block_on(async {
+    let summary = runtime()?.block_on(async {
         let source = open(&settings, quiet).await?;
         export(&source, &settings).await
     })?;
@@ -248,6 +250,11 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?,
     }
     Ok(report_failures(&summary))
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().context("cannot start the runtime")
 }
 
 async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> {
@@ -259,7 +266,8 @@ async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> 
         )?));
     }
     let progress = if quiet { Progress::default() } else { Progress::bars() };
-    let live = Live::connect(settings.connection.clone(), progress)
+    let config = aws::config(&settings.connection).await;
+    let live = Live::connect(&settings.connection, &config, progress)
         .await
         .context("cannot find out which AWS account this is")?;
     tracing::info!(account = live.account.id, principal = live.principal, "connected");

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::aws::{CallError, DumpError};
+use crate::repository::{GitError, RemoteError};
 use crate::settings::SettingsError;
 
 /// Something this program does not do, and what to do instead.
@@ -25,11 +26,23 @@ pub fn text(error: &anyhow::Error) -> String {
     out
 }
 
+/// The text for one line: the error and its causes.
+pub fn described(error: &anyhow::Error) -> String {
+    let parts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    parts.join(": ")
+}
+
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return error.hint();
     }
     if let Some(error) = error.downcast_ref::<SettingsError>() {
+        return Some(error.hint().to_owned());
+    }
+    if let Some(error) = error.downcast_ref::<GitError>() {
+        return error.hint().map(str::to_owned);
+    }
+    if let Some(error) = error.downcast_ref::<RemoteError>() {
         return Some(error.hint().to_owned());
     }
     if let Some(error) = error.downcast_ref::<DumpError>() {

@@ -114,11 +114,10 @@ impl Function {
         if !request.records.is_empty() || request.is_full {
             let session = self.session().await?;
             let Source::Live(live) = &session.source else { unreachable!("a function reads AWS") };
-            let (ours, others): (Vec<Record>, Vec<Record>) = request
-                .records
-                .iter()
-                .cloned()
-                .partition(|record| record.account.as_ref().is_none_or(|id| *id == live.account.id));
+            let (ours, others): (Vec<Record>, Vec<Record>) =
+                request.records.iter().cloned().partition(|record| {
+                    record.account.as_ref().is_none_or(|id| *id == live.account.id)
+                });
             if !others.is_empty() {
                 warn!(events = others.len(), "of another account, ignored");
             }
@@ -127,7 +126,8 @@ impl Function {
                 task.scope = Scope::everything();
             }
         }
-        let ids: Vec<&str> = task.records.iter().filter_map(|record| record.id.as_deref()).collect();
+        let ids: Vec<&str> =
+            task.records.iter().filter_map(|record| record.id.as_deref()).collect();
         info!(
             events = request.records.len(),
             relevant = task.records.len(),

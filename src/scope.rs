@@ -72,6 +72,15 @@ impl Scope {
         scope
     }
 
+    /// Whether both hold some entity.
+    pub fn meets(&self, other: &Scope) -> bool {
+        self.kinds.iter().any(|(kind, selection)| match (selection, other.of(kind)) {
+            (_, None) => false,
+            (Selection::Named(keys), Some(Selection::Named(others))) => !keys.is_disjoint(others),
+            _ => true,
+        })
+    }
+
     /// The same, other kinds left out.
     pub fn of_kinds(&self, kinds: &BTreeSet<&'static str>) -> Scope {
         let mut scope = self.clone();

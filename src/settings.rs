@@ -196,6 +196,15 @@ pub struct SyncSettings {
 }
 
 impl SyncSettings {
+    /// What a function's environment says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::read`] and [`SyncSettings::new`].
+    pub fn of_function() -> Result<SyncSettings, SettingsError> {
+        SyncSettings::new(SyncArguments::default(), Environment::of_process()?)
+    }
+
     /// Joins arguments and environment.
     ///
     /// # Errors

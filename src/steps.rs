@@ -178,14 +178,12 @@ impl<'a> Steps<'a> {
         self.summary.missing.extend(reading.missing.iter().cloned());
         for failure in &reading.failures {
             let error = format!("cannot read {}: {}", kind.plural, failure.error);
-            self.fail(error, failure.hint.clone());
+            self.fail(Failure { error, ..failure.clone() });
         }
         for unreadable in &reading.unreadable {
             let name = visible(&unreadable.name);
-            self.fail(
-                format!("cannot read {} `{name}`: {}", kind.name, unreadable.error),
-                unreadable.error.hint(),
-            );
+            let error = format!("cannot read {} `{name}`: {}", kind.name, unreadable.error);
+            self.fail(Failure { error, ..Failure::from(unreadable.error.clone()) });
         }
 
         let mut base_files = base_files(self.directory, kind, &reading)?;
@@ -241,10 +239,12 @@ impl<'a> Steps<'a> {
             false => (None, Vec::new()),
         };
         if has_base && base.is_none() {
-            self.fail(
-                format!("`{json_path}` is not the raw JSON of a {}", entity.kind().name),
-                Some("restore the file from Git, or remove it to have it written again".to_owned()),
-            );
+            let hint = "restore the file from Git, or remove it to have it written again";
+            self.fail(Failure {
+                error: format!("`{json_path}` is not the raw JSON of a {}", entity.kind().name),
+                hint: Some(hint.to_owned()),
+                is_passing: false,
+            });
             let desired = self.module.text(&entity.terraform_path())?;
             self.refer(entity.as_ref(), Action::Keep, desired.as_deref(), None);
             self.keep(entity);
@@ -592,8 +592,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    fn fail(&mut self, error: String, hint: Option<String>) {
-        let failure = Failure { error, hint };
+    fn fail(&mut self, failure: Failure) {
         if !self.summary.failures.contains(&failure) {
             self.summary.failures.push(failure);
         }

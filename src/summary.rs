@@ -86,17 +86,22 @@ pub struct Missing {
 pub struct Failure {
     pub error: String,
     pub hint: Option<String>,
+    /// Whether a later run may do without anybody's help.
+    #[serde(skip)]
+    pub is_passing: bool,
 }
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Failure {
-        Failure { hint: error.hint(), error: error.to_string() }
+        let is_passing = error.reason.is_passing();
+        Failure { hint: error.hint(), error: error.to_string(), is_passing }
     }
 }
 
 impl From<DumpError> for Failure {
     fn from(error: DumpError) -> Failure {
-        Failure { hint: error.hint().map(str::to_owned), error: error.to_string() }
+        let hint = error.hint().map(str::to_owned);
+        Failure { hint, error: error.to_string(), is_passing: false }
     }
 }
 

@@ -38,6 +38,14 @@ pub enum Reason {
     Other,
 }
 
+impl Reason {
+    /// Whether the same call may succeed later.
+    pub fn is_passing(self) -> bool {
+        use Reason::{CutShort, Other, OutOfTime, Throttled, Unreachable};
+        matches!(self, Throttled | Unreachable | CutShort | OutOfTime | Other)
+    }
+}
+
 impl CallError {
     pub fn cut_short(call: &'static str) -> CallError {
         let message = "AWS said that there is more and gave no usable marker".to_owned();

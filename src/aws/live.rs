@@ -64,21 +64,24 @@ pub struct Details {
 }
 
 impl Live {
-    /// Connects with the SDK's default chain of credentials and finds out which account it is.
+    /// Connects and finds out which account it is.
     ///
     /// # Errors
     ///
     /// `sts:GetCallerIdentity` failed: no credentials, or no way to AWS.
-    pub async fn connect(connection: Connection, progress: Progress) -> Result<Live, CallError> {
-        let config = config(&connection).await;
-        let (account, principal) = identity(&config).await?;
-        let live = Live::of_account(&connection, &config, account, principal, progress);
+    pub async fn connect(
+        connection: &Connection,
+        config: &SdkConfig,
+        progress: Progress,
+    ) -> Result<Live, CallError> {
+        let (account, principal) = identity(config).await?;
+        let live = Live::of_account(connection, config, account, principal, progress);
         live.calls.fetch_add(1, Ordering::Relaxed);
         Ok(live)
     }
 
     /// Connects to an account that is known; nothing is called yet.
-    pub fn of_account(
+    fn of_account(
         connection: &Connection,
         config: &SdkConfig,
         account: Account,

@@ -45,6 +45,11 @@ const NAMES: [&str; 20] = [
 /// Variables of other programs that mean something here.
 const OTHERS: [&str; 4] = ["GIT_SSL_CAINFO", "GH_TOKEN", "GITHUB_TOKEN", "GITHUB_SERVER_URL"];
 
+/// Whether Lambda started this process.
+pub fn is_function() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
 /// What the environment says.
 #[derive(Clone, Debug)]
 pub struct Environment {

@@ -1,0 +1,213 @@
+//! `sync` and `event`: what the function does, once, from the command line.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Output, print, report_failures, runtime};
+use crate::aws::Source;
+use crate::error::Refused;
+use crate::event::{Content, Invocation, Record, scope_of};
+use crate::progress::Progress;
+use crate::scope::Scope;
+use crate::session::Session;
+use crate::settings::environment::Environment;
+use crate::settings::values::{self, Invalid, Prefix};
+use crate::settings::{Choices, SyncArguments, SyncSettings};
+use crate::sync::{Outcome, Task};
+
+/// Bring a Git repository to the state of the account, as one commit that is pushed
+///
+/// What the Lambda function does on its schedule, once. Nothing is checked out: the commit is made
+/// on top of the branch as the server has it, and never forced. A second run that finds nothing
+/// changed makes no commit.
+#[derive(Args)]
+#[command(after_long_help = after_help("sync --repository https://github.com/example-org/iam"))]
+pub struct SyncCommand {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Handle recorded events, as the Lambda function does when they happen
+///
+/// Reads what the events touched from AWS as it is now, and commits it with their authors.
+#[derive(Args)]
+#[command(after_long_help = after_help("event event.json --repository ./iam.git --dry-run"))]
+pub struct EventCommand {
+    /// An EventBridge event, an SQS batch of them, or CloudTrail records; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args)]
+struct Target {
+    /// The repository: an https:// address without a token, or a folder; otherwise
+    /// AWS_IAM_GITOPS_REPOSITORY
+    #[arg(long, value_name = "URL", value_parser = values::Remote::parse)]
+    repository: Option<values::Remote>,
+
+    /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
+    #[arg(long, value_name = "NAME", value_parser = values::branch)]
+    branch: Option<String>,
+
+    /// The folder of the repository below which everything lies
+    #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
+    prefix: Option<Prefix>,
+
+    /// Commit nothing, print the differences
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// What to print on stdout
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    output: Output,
+
+    /// The profile in the AWS configuration; otherwise AWS_PROFILE
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// The region to sign for; otherwise AWS_REGION, the profile's, or us-east-1
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// AWS calls in flight at once
+    #[arg(long, value_name = "N", value_parser = concurrency)]
+    concurrency: Option<usize>,
+}
+
+fn concurrency(text: &str) -> Result<usize, Invalid> {
+    values::concurrency(text)
+}
+
+fn after_help(example: &str) -> String {
+    format!(
+        "What is written is set in `aws-iam-gitops.toml` in the repository; docs/settings.md has all keys and \
+         all variables of the environment.\n\n\
+         The token for the repository comes from AWS_IAM_GITOPS_TOKEN_SECRET (Secrets Manager),\n\
+         AWS_IAM_GITOPS_TOKEN_PARAMETER (SSM), AWS_IAM_GITOPS_GITHUB_APP_ID, AWS_IAM_GITOPS_TOKEN,\n\
+         GITHUB_TOKEN (for GitHub alone), or git's credential helpers.\n\n\
+         Example:\n  aws-iam-gitops {example}\n\n\
+         Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage"
+    )
+}
+
+/// Runs `sync`.
+pub fn sync(command: SyncCommand, quiet: bool) -> anyhow::Result<ExitCode> {
+    run(command.target, quiet, None)
+}
+
+/// Runs `event`.
+pub fn event(command: EventCommand, quiet: bool) -> anyhow::Result<ExitCode> {
+    let invocation = read(&command.file)?;
+    run(command.target, quiet, Some(invocation))
+}
+
+fn read(file: &PathBuf) -> anyhow::Result<Invocation> {
+    let shown = file.display();
+    let text = match file.as_os_str() == "-" {
+        true => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read stdin")?;
+            text
+        }
+        false => std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?,
+    };
+    let value = serde_json::from_str(&text).with_context(|| format!("`{shown}` is not JSON"))?;
+    Invocation::parse(&value).with_context(|| format!("`{shown}` is no event"))
+}
+
+fn run(target: Target, quiet: bool, invocation: Option<Invocation>) -> anyhow::Result<ExitCode> {
+    let arguments = SyncArguments {
+        repository: target.repository,
+        branch: target.branch,
+        concurrency: target.concurrency,
+        choices: Choices { prefix: target.prefix, ..Choices::default() },
+    };
+    let settings = SyncSettings::new(arguments, Environment::of_process()?)?;
+    let progress = if quiet { Progress::default() } else { Progress::bars() };
+    let outcome = runtime()?.block_on(async {
+        let mut session = Session::open(settings, target.profile, target.region, progress).await?;
+        let task = task(&session, invocation.as_ref(), target.dry_run)?;
+        match task.scope.is_empty() {
+            true => Ok(Outcome::default()),
+            false => session.sync(&task).await,
+        }
+    })?;
+    print(&match target.output {
+        Output::Text => text(&outcome, target.dry_run),
+        Output::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&serde_json::json!({
+                "commits": outcome.commits,
+                "patch": outcome.patch,
+                "summary": outcome.summary,
+            }))?
+        ),
+    })?;
+    Ok(report_failures(&outcome.summary))
+}
+
+fn task(session: &Session, invocation: Option<&Invocation>, dry_run: bool) -> anyhow::Result<Task> {
+    let Some(invocation) = invocation else {
+        return Ok(Task { scope: Scope::everything(), dry_run, ..Task::default() });
+    };
+    let contents = match invocation {
+        Invocation::Direct(content) => vec![content],
+        Invocation::Batch(messages) => messages
+            .iter()
+            .map(|message| message.content.as_ref().map_err(Clone::clone))
+            .collect::<Result<_, _>>()?,
+    };
+    let is_full = contents.contains(&&Content::Full);
+    let records: Vec<Record> = contents
+        .into_iter()
+        .flat_map(|content| match content {
+            Content::Full => &[][..],
+            Content::Records(records) => records,
+        })
+        .cloned()
+        .collect();
+    if let Source::Live(live) = &session.source
+        && let Some(other) = records
+            .iter()
+            .filter_map(|record| record.account.as_deref())
+            .find(|id| *id != live.account.id)
+    {
+        return Err(Refused {
+            error: format!(
+                "the event is of account `{}`, and the credentials are of account `{}`",
+                crate::invisible::visible(other),
+                live.account.id
+            ),
+            hint: "choose credentials of that account with --profile or AWS_PROFILE",
+        }
+        .into());
+    }
+    let (scope, records) = scope_of(records);
+    let scope = if is_full { Scope::everything() } else { scope };
+    Ok(Task { scope, records, dry_run, ..Task::default() })
+}
+
+fn text(outcome: &Outcome, dry_run: bool) -> String {
+    if outcome.summary.kinds.is_empty() {
+        return "the events changed nothing that is exported\n".to_owned();
+    }
+    let mut out = outcome.patch.clone();
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&outcome.summary.text());
+    for commit in &outcome.commits {
+        out.push_str(&format!("\ncommitted and pushed {commit}\n"));
+    }
+    if dry_run && !outcome.patch.is_empty() {
+        out.push_str("\nnothing was committed, since this is a dry run\n");
+    }
+    out
+}
