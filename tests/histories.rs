@@ -1,0 +1,141 @@
+//! The random histories that other tests play are what they claim to be.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use support::cloudtrail::{ACCOUNT, Record};
+use support::delivery::{Batch, Delivery, Plan, Source};
+use support::history::{self, History, Options};
+
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// The members of requests and responses that CloudTrail may show, by service and operation.
+fn write_actions() -> Value {
+    let file = support::python::project().join("../shared/data/write-actions.json");
+    let text = std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("this test needs `{}`: {error}", file.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn assert_well_formed(record: &Record, actions: &Value) {
+    let Record(value) = record;
+    let action = &actions[value["eventSource"].as_str().expect("a source")][record.event_name()];
+    assert!(action.is_object(), "AWS has no such action: {value:#}");
+    let request = value["requestParameters"].as_object().expect("parameters");
+    let known = action["request"].as_array().expect("a list");
+    for name in request.keys() {
+        assert!(known.contains(&name.as_str().into()), "`{name}` is no parameter: {value:#}");
+    }
+    for name in action["required"].as_array().expect("a list") {
+        assert!(request.contains_key(name.as_str().expect("a name")), "{name}: {value:#}");
+    }
+    let response = &value["responseElements"];
+    let known = action["response"].as_array().expect("a list");
+    let names = response.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>());
+    if record.error_code().is_some() {
+        assert!(response.is_null(), "{value:#}");
+    } else {
+        assert_eq!(names.is_some(), !known.is_empty(), "{value:#}");
+    }
+    for name in names.unwrap_or_default() {
+        assert!(known.contains(&name.as_str().into()), "`{name}` is no response: {value:#}");
+    }
+    assert_eq!(value["readOnly"], false);
+    assert_eq!(value["recipientAccountId"], ACCOUNT);
+    assert_eq!(record.event_id().len(), 36, "{value:#}");
+    let envelope = record.eventbridge();
+    assert_eq!(envelope["source"], format!("aws.{}", record.service()));
+    assert_eq!(envelope["detail"], *value);
+}
+
+#[test]
+fn histories_do_everything_and_are_the_same_for_a_seed() {
+    let emulator = history::emulator();
+    let actions = write_actions();
+    let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    let mut people: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in SEEDS {
+        let records = History::new(seed, &emulator, Options::default()).steps(100);
+        for record in &records {
+            assert_well_formed(record, &actions);
+            let name = format!("{}:{}", record.service(), record.event_name());
+            *counts.entry((name, record.error_code().is_some())).or_default() += 1;
+            let kind = record.0["userIdentity"]["type"].as_str().expect("a type");
+            *people.entry(kind.to_owned()).or_default() += 1;
+        }
+        let again = History::new(seed, &emulator, Options::default()).steps(100);
+        assert_eq!(records, again, "seed {seed}");
+    }
+    let succeeded = counts.keys().filter(|(_, is_refused)| !is_refused).count();
+    let refused = counts.keys().filter(|(_, is_refused)| *is_refused).count();
+    assert_eq!((succeeded, refused >= 6), (33, true), "{counts:#?}");
+    assert_eq!(people.len(), 4, "{people:?}");
+}
+
+#[test]
+fn exact_delivery_is_every_event_once_in_order() {
+    let emulator = history::emulator();
+    let mut history = History::new(4, &emulator, Options::default());
+    let mut delivery = Delivery::new(4, Plan::exact());
+    for _ in 0..20 {
+        let records = history.step();
+        let batches = delivery.take(records.clone());
+        let delivered: Vec<_> =
+            batches.iter().flat_map(|batch| &batch.messages).map(|m| m.record.clone()).collect();
+        assert_eq!(delivered, records);
+    }
+    assert!(delivery.drain().is_empty());
+}
+
+#[test]
+fn delivery_loses_only_what_its_plan_says() {
+    let emulator = history::emulator();
+    for (plan, is_lossy) in [(Plan::usual(), false), (Plan::lossy(), true)] {
+        let mut history = History::new(5, &emulator, Options::default());
+        let mut delivery = Delivery::new(5, plan);
+        let (mut sent, mut batches): (Vec<Record>, Vec<Batch>) = Default::default();
+        for _ in 0..100 {
+            let records = history.step();
+            sent.extend(records.clone());
+            batches.extend(delivery.take(records));
+        }
+        let dropped = delivery.dropped();
+        batches.extend(delivery.drain());
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for message in batches.iter().flat_map(|batch| &batch.messages) {
+            *seen.entry(message.record.event_id().to_owned()).or_default() += 1;
+        }
+        assert_eq!(seen.len(), sent.len() - dropped);
+        assert_eq!(dropped > 0, is_lossy);
+        assert!(seen.values().any(|count| *count == 2));
+        for source in [Source::Queue, Source::EventBridge, Source::Schedule] {
+            assert!(batches.iter().any(|batch| batch.source == source), "{source:?}");
+        }
+        assert!(batches.iter().all(|batch| batch.messages.len() <= 20));
+        let first: Vec<_> = sent.iter().map(Record::event_id).collect();
+        let came = batches.iter().flat_map(|batch| &batch.messages);
+        let came: Vec<_> = came.map(|message| message.record.event_id()).collect();
+        assert_ne!(came[..20], first[..20], "events are out of order");
+    }
+}
+
+#[test]
+fn failed_messages_come_again() {
+    let emulator = history::emulator();
+    let mut history = History::new(6, &emulator, Options::default());
+    let plan = Plan { largest_batch: 20, reordered: false, ..Plan::exact() };
+    let mut delivery = Delivery::new(6, plan);
+    let batches = delivery.take(history.steps(30));
+    let batch = batches.iter().find(|batch| batch.messages.len() > 1).expect("a larger batch");
+    let id = &batch.messages[1].id;
+    let response = serde_json::json!({"batchItemFailures": [{"itemIdentifier": id}]});
+    delivery.failed(batch, Some(&response));
+    let again = delivery.take(Vec::new());
+    let again: Vec<_> = again.iter().flat_map(|batch| &batch.messages).collect();
+    assert_eq!(again, [&batch.messages[1]]);
+    delivery.failed(batch, None);
+    let count: usize = delivery.drain().iter().map(|batch| batch.messages.len()).sum();
+    assert_eq!(count, batch.messages.len());
+}
