@@ -8,6 +8,8 @@ use serde_json::Value;
 use support::cloudtrail::{ACCOUNT, Record};
 use support::delivery::{Batch, Delivery, Plan, Source};
 use support::history::{self, History, Options};
+use support::module::Module;
+use support::repository::Repository;
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 
@@ -76,6 +78,28 @@ fn histories_do_everything_and_are_the_same_for_a_seed() {
     let refused = counts.keys().filter(|(_, is_refused)| *is_refused).count();
     assert_eq!((succeeded, refused >= 6), (33, true), "{counts:#?}");
     assert_eq!(people.len(), 4, "{people:?}");
+}
+
+#[test]
+fn account_of_a_history_plans_as_imports_only() {
+    let emulator = history::emulator();
+    let arguments = ["--organizations-attachments"];
+    for seed in SEEDS {
+        let mut history = History::new(seed, &emulator, Options::default());
+        let repository = Repository::new();
+        for _ in 0..3 {
+            history.steps(40);
+            let summary = repository.export(&emulator, &arguments);
+            assert!(!summary.names("written").is_empty());
+            assert!(summary.skipped().is_empty(), "{:?}", summary.skipped());
+            let tree = repository.tree();
+            repository.export(&emulator, &arguments);
+            assert_eq!(repository.tree(), tree, "a second export writes nothing");
+        }
+        let plan = Module::new(&repository.root(), &emulator).plan();
+        assert_eq!(plan.actions(), [""; 0], "seed {seed}");
+        assert_eq!(plan.imports().len(), plan.resources());
+    }
 }
 
 #[test]

@@ -299,11 +299,14 @@ impl FakeAws {
             in_flight: Mutex::default(),
         });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port of this machine");
+        // Bound without the runtime, so that an asynchronous test may start it too.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
+        listener.set_nonblocking(true).expect("a socket");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+            axum::serve(listener, router).await
+        });
         FakeAws { endpoint, shared, runtime: Some(runtime) }
     }
 

@@ -354,11 +354,13 @@ fn serve(shared: Arc<Shared>) -> (tokio::runtime::Runtime, String) {
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .with_state(shared);
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-        .expect("a port of this machine");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
+    listener.set_nonblocking(true).expect("a socket");
     let address = listener.local_addr().expect("an address").to_string();
-    runtime.spawn(async move { axum::serve(listener, router).await });
+    runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+        axum::serve(listener, router).await
+    });
     (runtime, address)
 }
 
