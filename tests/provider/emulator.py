@@ -15,6 +15,8 @@ take a second, and identifiers, ARNs and dates are those of the input. Nothing
 is checked on the way: what AWS once accepted is taken as it is. What the API is
 given later is checked, in places more strictly than AWS does (a number in a
 condition is refused); with --unchecked any policy document is taken.
+
+`POST /moto-api/reset` brings back the account as it was at the start.
 """
 
 import argparse
@@ -377,7 +379,7 @@ def take_any_document():
     policy_validation.IAMTrustPolicyDocumentValidator.validate = lambda self: None
 
 
-def serve(port):
+def serve(port, account):
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -400,7 +402,10 @@ def serve(port):
         # The emulator's backends are plain dicts: a listing fails if another thread adds to one.
         def __call__(self, environ, start_response):
             with one_at_a_time:
-                return super().__call__(environ, start_response)
+                answer = super().__call__(environ, start_response)
+                if environ["PATH_INFO"] == "/moto-api/reset":
+                    fill(account)
+                return answer
 
         # The emulator lists its own folder for every request otherwise.
         @functools.lru_cache(maxsize=None)  # noqa: B019  one dispatcher, as long as the process
@@ -433,7 +438,7 @@ def main():
     if arguments.unchecked:
         take_any_document()
     fill(account)
-    serve(arguments.port)
+    serve(arguments.port, account)
 
 
 if __name__ == "__main__":

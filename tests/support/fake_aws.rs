@@ -1,12 +1,12 @@
 //! A small AWS at the HTTP level, for what the emulator cannot do: pages of any size, refusals,
 //! throttling, outages, answers that stop half-way, accounts that change while they are read.
 //!
-//! It speaks IAM's and STS's query protocol and Organizations' JSON, as far as an export asks.
+//! It speaks IAM's and STS's query protocol and the JSON of Organizations, Secrets Manager and
+//! Parameter Store, as far as an export asks.
 //! [`World`] is what it holds, [`Fault`]s are what it does wrong, [`Request`]s are what it was
 //! asked. Signatures are not checked.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub struct Policy {
     pub tags: Vec<(String, String)>,
     /// Whether GetPolicy still finds it.
     pub exists: bool,
+    /// It is AWS's own; no listing of the account's policies has it.
+    pub of_aws: bool,
 }
 
 impl Policy {
@@ -85,6 +87,7 @@ impl Policy {
             }]}),
             tags: Vec::new(),
             exists: true,
+            of_aws: false,
         }
     }
 }
@@ -122,7 +125,11 @@ pub struct World {
     pub partition: String,
     pub roles: Vec<Role>,
     pub policies: Vec<Policy>,
+    /// Instance profiles without a role.
+    pub empty_profiles: Vec<String>,
     pub organizations_policies: Vec<OrganizationsPolicy>,
+    /// By name: what Secrets Manager and Parameter Store keep.
+    pub secrets: BTreeMap<String, String>,
     /// `None`: the account is in no organization. Types that are not here are not enabled.
     pub organization: Option<Vec<String>>,
     /// Sizes of the pages, over and over; 0 is an empty page that says there is more.
@@ -144,6 +151,8 @@ impl World {
             organizations_policies: ["p-aaaaaaaa", "p-bbbbbbbb", "p-cccccccc"]
                 .map(OrganizationsPolicy::new)
                 .to_vec(),
+            empty_profiles: Vec::new(),
+            secrets: BTreeMap::new(),
             organization: Some(vec!["SERVICE_CONTROL_POLICY".to_owned()]),
             page_sizes: vec![1000],
             order: 0,
@@ -162,6 +171,11 @@ impl World {
 
     fn arn(&self, what: &str) -> String {
         format!("arn:{}:iam::{}:{what}", self.partition, self.account)
+    }
+
+    fn policy_arn(&self, policy: &Policy) -> String {
+        let owner = if policy.of_aws { "aws" } else { &self.account };
+        format!("arn:{}:iam::{owner}:policy/{}", self.partition, policy.name)
     }
 
     fn ordered<T: Clone>(&self, items: &[T]) -> Vec<T> {
@@ -225,7 +239,7 @@ impl Fault {
 /// What was asked.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// `sts`, `iam`, `organizations`.
+    /// `sts`, `iam`, `organizations`, `secretsmanager`, `ssm`.
     pub service: &'static str,
     pub operation: String,
     /// The entity or the policy type, where the request names one.
@@ -234,11 +248,20 @@ pub struct Request {
     pub attempt: String,
     /// The region that the request is signed for.
     pub region: String,
+    parameters: BTreeMap<String, String>,
     marker: Option<String>,
     limit: usize,
 }
 
 impl Request {
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
+
+    fn is_json(&self) -> bool {
+        !["sts", "iam"].contains(&self.service)
+    }
+
     fn page(&self) -> usize {
         position(self.marker.as_deref()).1
     }
@@ -276,11 +299,14 @@ impl FakeAws {
             in_flight: Mutex::default(),
         });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port of this machine");
+        // Bound without the runtime, so that an asynchronous test may start it too.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
+        listener.set_nonblocking(true).expect("a socket");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
+            axum::serve(listener, router).await
+        });
         FakeAws { endpoint, shared, runtime: Some(runtime) }
     }
 
@@ -384,17 +410,28 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
     let region = scope.unwrap_or_default().to_owned();
     let text = std::str::from_utf8(body).expect("a request in UTF-8");
     if let Some(target) = header("x-amz-target") {
-        let parameters: BTreeMap<String, Value> =
+        let members: BTreeMap<String, Value> =
             serde_json::from_str(text).expect("a request in JSON");
-        let parameter = |name: &str| parameters.get(name)?.as_str().map(str::to_owned);
+        let text_of = |value: Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        let parameters: BTreeMap<String, String> =
+            members.into_iter().map(|(name, value)| (name, text_of(value))).collect();
+        let parameter = |name: &str| parameters.get(name).cloned();
+        let service = match target {
+            _ if target.starts_with("secretsmanager.") => "secretsmanager",
+            _ if target.starts_with("AmazonSSM.") => "ssm",
+            _ => "organizations",
+        };
         return Request {
-            service: "organizations",
+            service,
             operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
-            about: ["PolicyId", "ResourceId", "Filter"].into_iter().find_map(parameter),
+            about: ["PolicyId", "ResourceId", "Filter", "SecretId", "Name"]
+                .into_iter()
+                .find_map(parameter),
             attempt,
             region,
             marker: parameter("NextToken"),
-            limit: parameters.get("MaxResults").and_then(Value::as_u64).unwrap_or(20) as usize,
+            limit: parameter("MaxResults").and_then(|text| text.parse().ok()).unwrap_or(20),
+            parameters,
         };
     }
     let parameters: BTreeMap<String, String> = text
@@ -412,6 +449,7 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
         region,
         marker: parameter("Marker"),
         limit: parameter("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(100),
+        parameters,
     }
 }
 
@@ -442,11 +480,13 @@ struct ServiceError {
 fn error_of(how: How, request: &Request) -> Option<ServiceError> {
     let is_organizations = request.service == "organizations";
     let (status, code) = match how {
-        How::Denied if is_organizations => (400, "AccessDeniedException"),
+        How::Denied if request.is_json() => (400, "AccessDeniedException"),
         How::Denied => (403, "AccessDenied"),
         How::Throttled if is_organizations => (400, "TooManyRequestsException"),
+        How::Throttled if request.is_json() => (400, "ThrottlingException"),
         How::Throttled => (400, "Throttling"),
         How::Unavailable if is_organizations => (500, "ServiceException"),
+        How::Unavailable if request.is_json() => (500, "InternalServiceError"),
         How::Unavailable => (503, "ServiceUnavailable"),
         How::Code("NoSuchEntity") => (404, "NoSuchEntity"),
         How::Code(code) => (400, code),
@@ -464,12 +504,12 @@ fn error_of(how: How, request: &Request) -> Option<ServiceError> {
     Some(ServiceError { status, code, message })
 }
 
-fn not_found(code: &'static str) -> ServiceError {
-    ServiceError { status: 404, code, message: "there is no such thing".to_owned() }
+fn no_such_entity(message: String) -> ServiceError {
+    ServiceError { status: 404, code: "NoSuchEntity", message }
 }
 
 fn respond(request: &Request, answer: Result<String, ServiceError>, how: Option<How>) -> Response {
-    let is_json = request.service == "organizations";
+    let is_json = request.is_json();
     let (status, text) = match answer {
         Ok(text) if is_json => (200, text),
         Ok(text) => {
@@ -541,26 +581,57 @@ impl World {
                     + &members("Roles", page.items.iter().map(|role| self.role_summary(role))))
             }
             "GetRole" => {
-                let role = self.roles.iter().find(|role| role.name == about && role.exists);
-                let role = role.ok_or_else(|| not_found("NoSuchEntity"))?;
+                let role = self.known_role(about)?;
+                let last_used = group("RoleLastUsed", element("Region", "us-east-1"));
                 Ok(group(
                     "Role",
-                    self.role_summary(role) + &tags("Tags", &self.ordered(&role.tags)),
+                    self.role_summary(role)
+                        + &boundary(role)
+                        + &tags("Tags", &self.ordered(&role.tags))
+                        + &last_used,
                 ))
             }
+            "ListRolePolicies" => {
+                let role = self.known_role(about)?;
+                let page = self.page(&self.ordered(&role.inline), request, how);
+                let names = page.items.iter().map(|(name, _)| escaped(name));
+                Ok(page.xml() + &members("PolicyNames", names))
+            }
+            "GetRolePolicy" => {
+                let (role, name) = (self.known_role(about)?, request.parameter("PolicyName"));
+                let found = role.inline.iter().find(|(found, _)| found == name);
+                let (name, document) = found.ok_or_else(|| {
+                    no_such_entity(format!("The role policy with name {name} cannot be found."))
+                })?;
+                Ok(element("RoleName", &role.name)
+                    + &element("PolicyName", name)
+                    + &self.document("PolicyDocument", document))
+            }
+            "ListAttachedRolePolicies" => {
+                let role = self.known_role(about)?;
+                let page = self.page(&self.ordered(&role.attached), request, how);
+                let attached = page.items.iter().map(|arn| attached_policy(arn));
+                Ok(page.xml() + &members("AttachedPolicies", attached))
+            }
+            "ListInstanceProfilesForRole" => {
+                let role = self.known_role(about)?;
+                let page = self.page(&self.ordered(&role.profiles), request, how);
+                let profiles =
+                    page.items.iter().map(|name| self.instance_profile(name, Some(role)));
+                Ok(page.xml() + &members("InstanceProfiles", profiles))
+            }
             "GetInstanceProfile" => {
-                let profile =
-                    self.roles.iter().flat_map(|role| &role.profiles).find(|p| *p == about);
-                let profile = profile.ok_or_else(|| not_found("NoSuchEntity"))?;
-                Ok(group("InstanceProfile", self.instance_profile(profile)))
+                let has_profile =
+                    |role: &&Role| role.exists && role.profiles.iter().any(|name| name == about);
+                let role = self.roles.iter().find(has_profile);
+                if role.is_none() && !self.empty_profiles.iter().any(|name| name == about) {
+                    let message = format!("Instance Profile {about} cannot be found.");
+                    return Err(no_such_entity(message));
+                }
+                Ok(group("InstanceProfile", self.instance_profile(about, role)))
             }
             "GetPolicy" => {
-                let policy = self
-                    .policies
-                    .iter()
-                    .find(|policy| self.arn(&format!("policy/{}", policy.name)) == about)
-                    .filter(|policy| policy.exists)
-                    .ok_or_else(|| not_found("NoSuchEntity"))?;
+                let policy = self.known_policy(about)?;
                 let description =
                     policy.description.iter().map(|text| element("Description", text));
                 Ok(group(
@@ -570,8 +641,95 @@ impl World {
                         + &tags("Tags", &self.ordered(&policy.tags)),
                 ))
             }
+            "GetPolicyVersion" => {
+                let (policy, id) = (self.known_policy(about)?, request.parameter("VersionId"));
+                let version = self.versions(policy).into_iter().find(|(found, _)| *found == id);
+                let (_, version) = version.ok_or_else(|| {
+                    no_such_entity(format!(
+                        "Policy {about} version {id} does not exist or is not attachable."
+                    ))
+                })?;
+                Ok(group("PolicyVersion", version))
+            }
+            "ListPolicyVersions" => {
+                let versions = self.versions(self.known_policy(about)?);
+                let page = self.page(&self.ordered(&versions), request, how);
+                let versions = page.items.iter().map(|(_, version)| version.clone());
+                Ok(page.xml() + &members("Versions", versions))
+            }
+            "ListEntitiesForPolicy" => {
+                let policy = self.known_policy(about)?;
+                let usage = request.parameter("PolicyUsageFilter");
+                let roles = self.roles_with(policy, usage);
+                let filter = request.parameter("EntityFilter");
+                let roles = if ["", "Role"].contains(&filter) { roles } else { Vec::new() };
+                let page = self.page(&self.ordered(&roles), request, how);
+                let roles = page.items.iter().map(|role| {
+                    element("RoleName", &role.name) + &element("RoleId", &role_id(role))
+                });
+                Ok(page.xml() + "<PolicyGroups/><PolicyUsers/>" + &members("PolicyRoles", roles))
+            }
+            "GetSecretValue" => {
+                let refused = || ServiceError {
+                    status: 400,
+                    code: "ResourceNotFoundException",
+                    message: "Secrets Manager can't find the specified secret.".to_owned(),
+                };
+                let arn = |name: &str| {
+                    format!(
+                        "arn:aws:secretsmanager:us-east-1:{}:secret:{name}-a1B2c3",
+                        self.account
+                    )
+                };
+                let is_asked =
+                    |(name, _): &(&String, &String)| *name == about || arn(name) == about;
+                let (name, value) = self.secrets.iter().find(is_asked).ok_or_else(refused)?;
+                Ok(json!({
+                    "ARN": arn(name), "Name": name, "SecretString": value,
+                    "VersionId": "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE",
+                    "VersionStages": ["AWSCURRENT"], "CreatedDate": 1_772_700_000.123,
+                })
+                .to_string())
+            }
+            "GetParameter" => {
+                let refused = || ServiceError {
+                    status: 400,
+                    code: "ParameterNotFound",
+                    message: String::new(),
+                };
+                let value = self.secrets.get(about).ok_or_else(refused)?;
+                let is_decrypted = request.parameter("WithDecryption") == "true";
+                let value = if is_decrypted { value } else { "AQICAHencrypted" };
+                Ok(json!({"Parameter": {
+                    "Name": about, "Type": "SecureString", "Value": value, "Version": 1,
+                    "LastModifiedDate": 1_772_700_000.123, "DataType": "text",
+                }})
+                .to_string())
+            }
             operation => self.organizations_answer(operation, about, request, how),
         }
+    }
+
+    fn known_role(&self, name: &str) -> Result<&Role, ServiceError> {
+        let role = self.roles.iter().find(|role| role.name == name && role.exists);
+        role.ok_or_else(|| no_such_entity(format!("The role with name {name} cannot be found.")))
+    }
+
+    fn known_policy(&self, arn: &str) -> Result<&Policy, ServiceError> {
+        let is_asked = |policy: &&Policy| policy.exists && self.policy_arn(policy) == arn;
+        let policy = self.policies.iter().find(is_asked);
+        policy.ok_or_else(|| no_such_entity(format!("Policy {arn} was not found.")))
+    }
+
+    /// The roles that use a policy: as `PermissionsPolicy`, `PermissionsBoundary`, or either.
+    fn roles_with(&self, policy: &Policy, usage: &str) -> Vec<&Role> {
+        let arn = self.policy_arn(policy);
+        let is_using = |role: &&Role| {
+            let is_attached = usage != "PermissionsBoundary" && role.attached.contains(&arn);
+            let is_boundary = usage != "PermissionsPolicy" && role.boundary.as_ref() == Some(&arn);
+            role.exists && (is_attached || is_boundary)
+        };
+        self.roles.iter().filter(is_using).collect()
     }
 
     fn authorization_details(&self, request: &Request, how: Option<How>) -> String {
@@ -581,7 +739,7 @@ impl World {
             Policy(&'a Policy),
         }
         let roles = self.roles.iter().filter(|role| role.in_details).map(Detail::Role);
-        let policies = self.policies.iter().map(Detail::Policy);
+        let policies = self.policies.iter().filter(|policy| !policy.of_aws).map(Detail::Policy);
         let details: Vec<Detail<'_>> = roles.chain(policies).collect();
         let page = self.page(&self.ordered(&details), request, how);
         let roles = page.items.iter().filter_map(|detail| match detail {
@@ -598,7 +756,7 @@ impl World {
     fn role_head(&self, role: &Role) -> String {
         element("Path", "/")
             + &element("RoleName", &role.name)
-            + &element("RoleId", &format!("AROA{}", role.name.to_uppercase()))
+            + &element("RoleId", &role_id(role))
             + &element("Arn", &self.arn(&format!("role/{}", role.name)))
             + &element("CreateDate", "2024-03-05T09:12:44Z")
             + &self.document("AssumeRolePolicyDocument", &role.trust)
@@ -619,59 +777,60 @@ impl World {
             element("PolicyName", name) + &self.document("PolicyDocument", document)
         });
         let attached = self.ordered(&role.attached);
-        let attached = attached.iter().map(|arn| {
-            let name = arn.rsplit('/').next().unwrap_or_default();
-            element("PolicyName", name) + &element("PolicyArn", arn)
-        });
+        let attached = attached.iter().map(|arn| attached_policy(arn));
         let profiles = self.ordered(&role.profiles);
-        let profiles = profiles.iter().map(|profile| self.instance_profile(profile));
-        let boundary = role.boundary.iter().map(|arn| {
-            let kind = element("PermissionsBoundaryType", "Policy");
-            group("PermissionsBoundary", kind + &element("PermissionsBoundaryArn", arn))
-        });
+        let profiles = profiles.iter().map(|profile| self.instance_profile(profile, None));
         self.role_head(role)
             + &members("RolePolicyList", inline)
             + &members("AttachedManagedPolicies", attached)
             + &members("InstanceProfileList", profiles)
-            + &boundary.collect::<String>()
+            + &boundary(role)
             + &tags("Tags", &self.ordered(&role.tags))
             + &group("RoleLastUsed", element("Region", "us-east-1"))
     }
 
-    fn instance_profile(&self, name: &str) -> String {
+    fn instance_profile(&self, name: &str, role: Option<&Role>) -> String {
         element("Path", "/")
             + &element("InstanceProfileName", name)
             + &element("InstanceProfileId", &format!("AIPA{}", name.to_uppercase()))
             + &element("Arn", &self.arn(&format!("instance-profile/{name}")))
             + &element("CreateDate", "2024-03-05T09:12:45Z")
-            + "<Roles/>"
+            + &members("Roles", role.iter().map(|role| self.role_head(role)))
     }
 
     fn policy_head(&self, policy: &Policy) -> String {
+        let count = |usage| self.roles_with(policy, usage).len().to_string();
         element("PolicyName", &policy.name)
             + &element("PolicyId", &format!("ANPA{}", policy.name.to_uppercase()))
-            + &element("Arn", &self.arn(&format!("policy/{}", policy.name)))
+            + &element("Arn", &self.policy_arn(policy))
             + &element("Path", "/")
             + &element("DefaultVersionId", "v2")
-            + &element("AttachmentCount", "1")
+            + &element("AttachmentCount", &count("PermissionsPolicy"))
+            + &element("PermissionsBoundaryUsageCount", &count("PermissionsBoundary"))
             + &element("IsAttachable", "true")
             + &element("CreateDate", "2024-03-05T09:12:46Z")
             + &element("UpdateDate", "2024-03-06T09:12:46Z")
     }
 
     fn policy_detail(&self, policy: &Policy) -> String {
-        let version = |id: &str, is_default: bool, document: &Value| {
-            self.document("Document", document)
+        let versions = self.ordered(&self.versions(policy));
+        let versions = versions.into_iter().map(|(_, version)| version);
+        self.policy_head(policy) + &members("PolicyVersionList", versions)
+    }
+
+    /// By their IDs: an old version that allows nothing, and the default one.
+    fn versions(&self, policy: &Policy) -> [(&'static str, String); 2] {
+        let version = |id: &'static str, is_default: &str, document: &Value| {
+            let version = self.document("Document", document)
                 + &element("VersionId", id)
-                + &element("IsDefaultVersion", if is_default { "true" } else { "false" })
-                + &element("CreateDate", "2024-03-06T09:12:46Z")
+                + &element("IsDefaultVersion", is_default)
+                + &element("CreateDate", "2024-03-06T09:12:46Z");
+            (id, version)
         };
-        let versions = [
-            version("v1", false, &json!({"Version": "2012-10-17", "Statement": []})),
-            version("v2", true, &policy.document),
-        ];
-        self.policy_head(policy)
-            + &members("PolicyVersionList", self.ordered(&versions).into_iter())
+        [
+            version("v1", "false", &json!({"Version": "2012-10-17", "Statement": []})),
+            version("v2", "true", &policy.document),
+        ]
     }
 
     fn document(&self, name: &str, document: &Value) -> String {
@@ -819,18 +978,30 @@ fn shuffle<T>(items: &mut [T], order: u64) {
     }
 }
 
+fn role_id(role: &Role) -> String {
+    format!("AROA{}", role.name.to_uppercase())
+}
+
+fn attached_policy(arn: &str) -> String {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    element("PolicyName", name) + &element("PolicyArn", arn)
+}
+
+/// Nothing if the role has none.
+fn boundary(role: &Role) -> String {
+    let boundary = role.boundary.iter().map(|arn| {
+        let kind = element("PermissionsBoundaryType", "Policy");
+        group("PermissionsBoundary", kind + &element("PermissionsBoundaryArn", arn))
+    });
+    boundary.collect()
+}
+
 fn element(name: &str, text: &str) -> String {
-    let mut out = format!("<{name}>");
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            other => out.push(other),
-        }
-    }
-    let _ = write!(out, "</{name}>");
-    out
+    group(name, escaped(text))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn group(name: &str, content: String) -> String {

@@ -2,12 +2,17 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod cloudtrail;
 pub mod counting_proxy;
+pub mod delivery;
 pub mod fake_aws;
+pub mod history;
 pub mod module;
 pub mod python;
+pub mod random;
 pub mod repository;
 pub mod run;
+pub mod runtime_api;
 
 use std::path::Path;
 use std::process::{Command, Output};
