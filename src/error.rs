@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::aws::{CallError, DumpError};
+use crate::credentials::GitHubError;
 use crate::settings::SettingsError;
 
 /// Something this program does not do, and what to do instead.
@@ -28,6 +29,9 @@ pub fn text(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<GitHubError>() {
+        return error.hint().map(str::to_owned);
     }
     if let Some(error) = error.downcast_ref::<SettingsError>() {
         return Some(error.hint().to_owned());

@@ -15,6 +15,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod credentials;
 pub mod directory;
 pub mod error;
 pub mod export;

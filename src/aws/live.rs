@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, meta::region::RegionProviderChain};
+use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use tokio::sync::{OnceCell, Semaphore};
@@ -54,6 +54,31 @@ pub struct Details {
     pub policies: Mutex<Vec<ManagedPolicyDetail>>,
 }
 
+/// The configuration of all clients: region, retries, time limits, the SDK's default chain of
+/// credentials.
+pub async fn config(connection: &Connection) -> SdkConfig {
+    let mut of_profile = aws_config::default_provider::region::Builder::default();
+    if let Some(profile) = &connection.profile {
+        of_profile = of_profile.profile_name(profile);
+    }
+    let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
+        .or_else(of_profile.build())
+        .or_else("us-east-1");
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(std::time::Duration::from_secs(10))
+                .read_timeout(std::time::Duration::from_secs(60))
+                .build(),
+        );
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
 impl Live {
     /// Connects with the SDK's default chain of credentials and finds out which account it is.
     ///
@@ -61,26 +86,7 @@ impl Live {
     ///
     /// `sts:GetCallerIdentity` failed: no credentials, or no way to AWS.
     pub async fn connect(connection: Connection, progress: Progress) -> Result<Live, CallError> {
-        let mut of_profile = aws_config::default_provider::region::Builder::default();
-        if let Some(profile) = &connection.profile {
-            of_profile = of_profile.profile_name(profile);
-        }
-        let region = RegionProviderChain::first_try(connection.region.clone().map(Region::new))
-            .or_else(of_profile.build())
-            .or_else("us-east-1");
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(std::time::Duration::from_secs(10))
-                    .read_timeout(std::time::Duration::from_secs(60))
-                    .build(),
-            );
-        if let Some(profile) = &connection.profile {
-            loader = loader.profile_name(profile);
-        }
-        let config = loader.load().await;
+        let config = config(&connection).await;
         let call = "sts:GetCallerIdentity";
         let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(WholeAnswers).build();
         let identity = aws_sdk_sts::Client::from_conf(sts)

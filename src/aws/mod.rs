@@ -6,11 +6,13 @@
 mod call;
 mod dump;
 mod live;
+mod secrets;
 mod whole_answer;
 
 pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item};
-pub use live::{Connection, Details, Live, MAX_ATTEMPTS, Pages};
+pub use live::{Connection, Details, Live, MAX_ATTEMPTS, Pages, config};
+pub use secrets::Secrets;
 
 /// Where entities are read from.
 pub enum Source {
