@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::aws::{CallError, DumpError};
+use crate::credentials::GitHubError;
 use crate::repository::{GitError, RemoteError};
 use crate::settings::SettingsError;
 
@@ -35,6 +36,9 @@ pub fn described(error: &anyhow::Error) -> String {
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<GitHubError>() {
+        return error.hint().map(str::to_owned);
     }
     if let Some(error) = error.downcast_ref::<SettingsError>() {
         return Some(error.hint().to_owned());

@@ -108,7 +108,11 @@ where
     let code = service.err().code().unwrap_or("unknown error");
     let reason = match code {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Reason::Denied,
-        "NoSuchEntity" | "PolicyNotFoundException" | "TargetNotFoundException" => Reason::NotFound,
+        "NoSuchEntity"
+        | "ParameterNotFound"
+        | "PolicyNotFoundException"
+        | "ResourceNotFoundException"
+        | "TargetNotFoundException" => Reason::NotFound,
         "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"

@@ -102,7 +102,7 @@ impl App {
         // Keys that went through JSON or a form often have their line breaks spelled out.
         let pem = key.expose_secret().trim().replace("\\n", "\n");
         let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = Claims { iat: now - 60, exp: now + 9 * 60, iss: &self.app.id };
+        let claims = Claims { iat: now.saturating_sub(60), exp: now + 9 * 60, iss: &self.app.id };
         EncodingKey::from_rsa_pem(pem.as_bytes())
             .and_then(|key| jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key))
             .map(SecretString::from)

@@ -76,7 +76,9 @@ fn run(action: &str, input: &str) -> Option<SecretString> {
     let output = match child {
         Ok(mut child) => {
             let output = talk(&mut child, input);
-            let _ = child.kill();
+            if output.is_none() {
+                let _ = child.kill();
+            }
             let succeeded = child.wait().is_ok_and(|status| status.success());
             output.filter(|_| succeeded)
         }
