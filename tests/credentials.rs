@@ -504,6 +504,47 @@ async fn secret_that_is_no_key_is_refused_without_a_word_of_it() {
     }
 }
 
+/// What all tests of this program log, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_of_any_level_holds_a_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).expect("no other test sets it");
+    let world = World {
+        parameters: vec![("/git/token", "topsecret-parameter".to_owned())],
+        ..with_secret(r#"{"username": "robot", "password": "topsecret-secret"}"#)
+    };
+    let (_, address) = serve(world).await;
+    Case::open(&address, &[REPOSITORY, SECRET]).pair().await;
+    Case::open(&address, &[REPOSITORY, PARAMETER]).pair().await;
+    let (_, address) = serve(with_app(&KEYS)).await;
+    app_case(&address, &[]).pair().await;
+    let text = String::from_utf8_lossy(&log.0.lock().expect("not poisoned")).into_owned();
+    assert!(text.contains("GetSecretValue"), "the SDK logs");
+    let of_key = KEYS.0.lines().nth(1).expect("a line of the key");
+    for secret in ["topsecret", "ghs_installation", "PRIVATE KEY", "eyJ0eXAi", of_key] {
+        let line = text.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "`{secret}`: {line:?}");
+    }
+}
+
 #[tokio::test]
 async fn token_of_a_workflow_goes_to_its_own_server_alone() {
     let token = ("GITHUB_TOKEN", "tok");
