@@ -1,5 +1,6 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
+mod demo;
 mod sync;
 
 use std::io::{self, IsTerminal, Write};
@@ -54,6 +55,7 @@ enum Command {
     Export(Box<ExportArguments>),
     Sync(Box<sync::SyncCommand>),
     Event(Box<sync::EventCommand>),
+    Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
     /// For bash: aws-iam-gitops completions bash > ~/.local/share/bash-completion/completions/aws-iam-gitops
@@ -66,7 +68,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -187,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Export(export) => run_export(*export, arguments.quiet),
         Command::Sync(command) => sync::sync(*command, arguments.quiet),
         Command::Event(command) => sync::event(*command, arguments.quiet),
+        Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),
     };

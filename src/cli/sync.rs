@@ -87,13 +87,16 @@ fn concurrency(text: &str) -> Result<usize, Invalid> {
 
 fn after_help(example: &str) -> String {
     format!(
-        "What is written is set in `aws-iam-gitops.toml` in the repository; docs/settings.md has all keys and \
-         all variables of the environment.\n\n\
-         The token for the repository comes from AWS_IAM_GITOPS_TOKEN_SECRET (Secrets Manager),\n\
-         AWS_IAM_GITOPS_TOKEN_PARAMETER (SSM), AWS_IAM_GITOPS_GITHUB_APP_ID, AWS_IAM_GITOPS_TOKEN,\n\
-         GITHUB_TOKEN (for GitHub alone), or git's credential helpers.\n\n\
+        "What is written is set by `aws-iam-gitops.toml` in the root of the repository. Its keys, all\n\
+         optional:\n{}\n\n\
+         Variables of the environment, which win over that file; arguments win over both:\n{}\n\n\
+         Without a token of ours: GH_TOKEN or GITHUB_TOKEN, for the server that GITHUB_SERVER_URL names\n\
+         (https://github.com) and no other, or git's credential helpers. GIT_SSL_CAINFO names a file\n\
+         of certificate authorities to trust. docs/settings.md tells each in full.\n\n\
          Example:\n  aws-iam-gitops {example}\n\n\
-         Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage"
+         Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage",
+        table(&file::KEYS),
+        table(&environment::VARIABLES.map(|(name, meaning)| (environment::full_name(name), meaning))),
     )
 }
 
