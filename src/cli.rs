@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::aws::{self, Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
-use crate::resource::KINDS;
+use crate::resource::permissions;
 use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
 use crate::summary::Summary;
 
@@ -166,19 +166,19 @@ enum Output {
 }
 
 fn after_help() -> String {
-    let mut permissions: Vec<&str> =
-        KINDS.iter().flat_map(|kind| kind.permissions).copied().collect();
-    permissions.sort_unstable();
-    permissions.dedup();
     format!(
-        "Permissions that reading from AWS takes:\n  {}\n\n\
+        "Permissions that reading from AWS takes:\n{}\n\n\
          Examples:\n  \
          aws-iam-gitops export --to ./iam\n  \
          aws-iam-gitops export --from authorization-details.json list-roles.json --to ./iam\n  \
          cd iam/terraform && terraform init && terraform plan\n\n\
          Exit codes:\n  0 done, 1 something failed (what could be read is written), 2 usage",
-        permissions.join("\n  ")
+        lines(permissions(|kind| kind.permissions))
     )
+}
+
+fn lines(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    items.into_iter().map(|item| format!("  {item}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs the command line; the answer is the process's exit code.
@@ -326,6 +326,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::Kind;
 
     #[test]
     fn arguments_are_consistent() {
@@ -334,13 +335,17 @@ mod tests {
 
     #[test]
     fn help_lists_every_permission() {
-        let help = Arguments::command()
-            .find_subcommand_mut("export")
-            .unwrap()
-            .render_long_help()
-            .to_string();
-        for permission in KINDS.iter().flat_map(|kind| kind.permissions) {
-            assert!(help.contains(permission), "{permission}");
+        for (command, of) in [
+            ("export", (|kind| kind.permissions) as fn(&Kind) -> _),
+            ("sync", |kind| kind.permissions),
+            ("event", |kind| kind.event_permissions),
+        ] {
+            let mut program = Arguments::command();
+            let command = program.find_subcommand_mut(command).unwrap();
+            let help = command.render_long_help().to_string();
+            for permission in permissions(of) {
+                assert!(help.contains(&format!("  {permission}\n")), "{permission}");
+            }
         }
     }
 }

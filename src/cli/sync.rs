@@ -1,5 +1,6 @@
 //! `sync` and `event`: what the function does, once, from the command line.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,14 +8,16 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Output, print, report_failures, runtime};
+use super::{Output, lines, print, report_failures, runtime};
 use crate::aws::Source;
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
 use crate::progress::Progress;
+use crate::resource::permissions;
 use crate::scope::Scope;
 use crate::session::Session;
-use crate::settings::environment::Environment;
+use crate::settings::environment::{self, Environment};
+use crate::settings::file;
 use crate::settings::values::{self, Invalid, Prefix};
 use crate::settings::{Choices, SyncArguments, SyncSettings};
 use crate::sync::{Outcome, Task};
@@ -23,9 +26,13 @@ use crate::sync::{Outcome, Task};
 ///
 /// What the Lambda function does on its schedule, once. Nothing is checked out: the commit is made
 /// on top of the branch as the server has it, and never forced. A second run that finds nothing
-/// changed makes no commit.
+/// changed makes no commit. An empty repository gets its first one.
 #[derive(Args)]
-#[command(after_long_help = after_help("sync --repository https://github.com/example-org/iam"))]
+#[command(after_long_help = after_help(
+    "sync --repository https://github.com/example-org/iam",
+    "reading from AWS",
+    permissions(|kind| kind.permissions),
+))]
 pub struct SyncCommand {
     #[command(flatten)]
     target: Target,
@@ -33,9 +40,15 @@ pub struct SyncCommand {
 
 /// Handle recorded events, as the Lambda function does when they happen
 ///
-/// Reads what the events touched from AWS as it is now, and commits it with their authors.
+/// What the events touched is read from AWS as it is now and committed under the name of who made
+/// the last of the changes. Calls that failed or only read are passed over; an unknown action is
+/// answered with a full export, and so are `{}` and a scheduled event.
 #[derive(Args)]
-#[command(after_long_help = after_help("event event.json --repository ./iam.git --dry-run"))]
+#[command(after_long_help = after_help(
+    "event event.json --repository ./iam.git --dry-run",
+    "reading what events touched (all of AWS: see sync)",
+    permissions(|kind| kind.event_permissions),
+))]
 pub struct EventCommand {
     /// An EventBridge event, an SQS batch of them, or CloudTrail records; `-` reads stdin
     #[arg(value_name = "FILE")]
@@ -56,7 +69,8 @@ struct Target {
     #[arg(long, value_name = "NAME", value_parser = values::branch)]
     branch: Option<String>,
 
-    /// The folder of the repository below which everything lies
+    /// The folder of the repository below which everything lies; otherwise AWS_IAM_GITOPS_PREFIX,
+    /// or the file's `prefix`
     #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
     prefix: Option<Prefix>,
 
@@ -76,7 +90,7 @@ struct Target {
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// AWS calls in flight at once
+    /// AWS calls in flight at once; otherwise AWS_IAM_GITOPS_CONCURRENCY, or 8
     #[arg(long, value_name = "N", value_parser = concurrency)]
     concurrency: Option<usize>,
 }
@@ -85,7 +99,7 @@ fn concurrency(text: &str) -> Result<usize, Invalid> {
     values::concurrency(text)
 }
 
-fn after_help(example: &str) -> String {
+fn after_help(example: &str, reading: &str, permissions: BTreeSet<&str>) -> String {
     format!(
         "What is written is set by `aws-iam-gitops.toml` in the root of the repository. Its keys, all\n\
          optional:\n{}\n\n\
@@ -93,11 +107,20 @@ fn after_help(example: &str) -> String {
          Without a token of ours: GH_TOKEN or GITHUB_TOKEN, for the server that GITHUB_SERVER_URL names\n\
          (https://github.com) and no other, or git's credential helpers. GIT_SSL_CAINFO names a file\n\
          of certificate authorities to trust. docs/settings.md tells each in full.\n\n\
+         Permissions that {reading} takes:\n{}\n\n\
          Example:\n  aws-iam-gitops {example}\n\n\
          Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage",
-        table(&file::KEYS),
-        table(&environment::VARIABLES.map(|(name, meaning)| (environment::full_name(name), meaning))),
+        table(file::KEYS.iter().map(|(key, meaning)| ((*key).to_owned(), *meaning))),
+        table(environment::variables()),
+        lines(permissions),
     )
+}
+
+/// Two columns.
+fn table(rows: impl Iterator<Item = (String, &'static str)>) -> String {
+    let rows: Vec<_> = rows.collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    lines(rows.iter().map(|(name, meaning)| format!("{name:width$}  {meaning}")))
 }
 
 /// Runs `sync`.

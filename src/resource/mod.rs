@@ -35,8 +35,10 @@ pub struct Kind {
     pub terraform_prefix: &'static str,
     pub case: Case,
     pub resource_types: &'static [ResourceType],
-    /// The API permissions that reading takes.
+    /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
+    /// Those that reading the entities of an event takes.
+    pub event_permissions: &'static [&'static str],
     /// Reads all entities of the kind.
     pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
     /// Reads the entities with these keys from AWS, in a few calls each.
@@ -50,6 +52,11 @@ pub struct Kind {
 
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
 pub type UsersFuture<'a> = Pin<Box<dyn Future<Output = Result<Scope, CallError>> + Send + 'a>>;
+
+/// The API permissions that `of` names in any kind: sorted, each once.
+pub fn permissions(of: fn(&Kind) -> &'static [&'static str]) -> BTreeSet<&'static str> {
+    KINDS.iter().flat_map(|kind| of(kind)).copied().collect()
+}
 
 impl Kind {
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
