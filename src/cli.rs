@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::aws::{self, Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
-use crate::resource::permissions;
+use crate::resource::export_permissions;
 use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
 use crate::summary::Summary;
 
@@ -173,7 +173,7 @@ fn after_help() -> String {
          aws-iam-gitops export --from authorization-details.json list-roles.json --to ./iam\n  \
          cd iam/terraform && terraform init && terraform plan\n\n\
          Exit codes:\n  0 done, 1 something failed (what could be read is written), 2 usage",
-        lines(permissions(|kind| kind.permissions))
+        lines(export_permissions())
     )
 }
 
@@ -326,7 +326,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::Kind;
+    use crate::resource::sync_permissions;
 
     #[test]
     fn arguments_are_consistent() {
@@ -335,15 +335,15 @@ mod tests {
 
     #[test]
     fn help_lists_every_permission() {
-        for (command, of) in [
-            ("export", (|kind| kind.permissions) as fn(&Kind) -> _),
-            ("sync", |kind| kind.permissions),
-            ("event", |kind| kind.event_permissions),
+        for (command, permissions) in [
+            ("export", export_permissions()),
+            ("sync", sync_permissions()),
+            ("event", sync_permissions()),
         ] {
             let mut program = Arguments::command();
             let command = program.find_subcommand_mut(command).unwrap();
             let help = command.render_long_help().to_string();
-            for permission in permissions(of) {
+            for permission in permissions {
                 assert!(help.contains(&format!("  {permission}\n")), "{permission}");
             }
         }

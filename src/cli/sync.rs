@@ -1,19 +1,21 @@
 //! `sync` and `event`: what the function does, once, from the command line.
 
-use std::collections::BTreeSet;
-use std::io::Read;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
 
 use super::{Output, lines, print, report_failures, runtime};
 use crate::aws::Source;
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
 use crate::progress::Progress;
-use crate::resource::permissions;
+use crate::resource::sync_permissions;
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::settings::environment::{self, Environment};
@@ -28,11 +30,7 @@ use crate::sync::{Outcome, Task};
 /// on top of the branch as the server has it, and never forced. A second run that finds nothing
 /// changed makes no commit. An empty repository gets its first one.
 #[derive(Args)]
-#[command(after_long_help = after_help(
-    "sync --repository https://github.com/example-org/iam",
-    "reading from AWS",
-    permissions(|kind| kind.permissions),
-))]
+#[command(after_long_help = after_help("sync --repository https://github.com/example-org/iam"))]
 pub struct SyncCommand {
     #[command(flatten)]
     target: Target,
@@ -44,11 +42,7 @@ pub struct SyncCommand {
 /// the last of the changes. Calls that failed or only read are passed over; an unknown action is
 /// answered with a full export, and so are `{}` and a scheduled event.
 #[derive(Args)]
-#[command(after_long_help = after_help(
-    "event event.json --repository ./iam.git --dry-run",
-    "reading what events touched (all of AWS: see sync)",
-    permissions(|kind| kind.event_permissions),
-))]
+#[command(after_long_help = after_help("event event.json --repository ./iam.git --dry-run"))]
 pub struct EventCommand {
     /// An EventBridge event, an SQS batch of them, or CloudTrail records; `-` reads stdin
     #[arg(value_name = "FILE")]
@@ -62,7 +56,7 @@ pub struct EventCommand {
 struct Target {
     /// The repository: an https:// address without a token, or a folder; otherwise
     /// AWS_IAM_GITOPS_REPOSITORY
-    #[arg(long, value_name = "URL", value_parser = values::Remote::parse)]
+    #[arg(long, value_name = "URL", value_parser = AddressParser)]
     repository: Option<values::Remote>,
 
     /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
@@ -95,11 +89,31 @@ struct Target {
     concurrency: Option<usize>,
 }
 
+/// Refuses an address without repeating it, for it may hold a token.
+#[derive(Clone)]
+struct AddressParser;
+
+impl TypedValueParser for AddressParser {
+    type Value = values::Remote;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<values::Remote, clap::Error> {
+        values::Remote::parse(&value.to_string_lossy()).map_err(|invalid| {
+            let text = format!("invalid value for '--repository <URL>': {invalid}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
+}
+
 fn concurrency(text: &str) -> Result<usize, Invalid> {
     values::concurrency(text)
 }
 
-fn after_help(example: &str, reading: &str, permissions: BTreeSet<&str>) -> String {
+fn after_help(example: &str) -> String {
     format!(
         "What is written is set by `aws-iam-gitops.toml` in the root of the repository. Its keys, all\n\
          optional:\n{}\n\n\
@@ -107,12 +121,12 @@ fn after_help(example: &str, reading: &str, permissions: BTreeSet<&str>) -> Stri
          Without a token of ours: GH_TOKEN or GITHUB_TOKEN, for the server that GITHUB_SERVER_URL names\n\
          (https://github.com) and no other, or git's credential helpers. GIT_SSL_CAINFO names a file\n\
          of certificate authorities to trust. docs/settings.md tells each in full.\n\n\
-         Permissions that {reading} takes:\n{}\n\n\
+         Permissions that reading from AWS takes:\n{}\n\n\
          Example:\n  aws-iam-gitops {example}\n\n\
          Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage",
         table(file::KEYS.iter().map(|(key, meaning)| ((*key).to_owned(), *meaning))),
         table(environment::variables()),
-        lines(permissions),
+        lines(sync_permissions()),
     )
 }
 
@@ -134,18 +148,14 @@ pub fn event(command: EventCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     run(command.target, quiet, Some(invocation))
 }
 
-fn read(file: &PathBuf) -> anyhow::Result<Invocation> {
-    let shown = file.display();
-    let text = match file.as_os_str() == "-" {
-        true => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read stdin")?;
-            text
-        }
-        false => std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?,
+fn read(file: &Path) -> anyhow::Result<Invocation> {
+    let (shown, text) = match file.as_os_str() == "-" {
+        true => ("stdin".to_owned(), io::read_to_string(io::stdin())),
+        false => (format!("`{}`", file.display()), std::fs::read_to_string(file)),
     };
-    let value = serde_json::from_str(&text).with_context(|| format!("`{shown}` is not JSON"))?;
-    Invocation::parse(&value).with_context(|| format!("`{shown}` is no event"))
+    let text = text.with_context(|| format!("cannot read {shown}"))?;
+    let value = serde_json::from_str(&text).with_context(|| format!("{shown} is not JSON"))?;
+    Invocation::parse(&value).with_context(|| format!("{shown} is no event"))
 }
 
 fn run(target: Target, quiet: bool, invocation: Option<Invocation>) -> anyhow::Result<ExitCode> {

@@ -37,8 +37,8 @@ pub struct Kind {
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
-    /// Those that reading the entities of an event takes.
-    pub event_permissions: &'static [&'static str],
+    /// Those that reading single entities takes, and who uses them.
+    pub named_permissions: &'static [&'static str],
     /// Reads all entities of the kind.
     pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
     /// Reads the entities with these keys from AWS, in a few calls each.
@@ -53,9 +53,15 @@ pub struct Kind {
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
 pub type UsersFuture<'a> = Pin<Box<dyn Future<Output = Result<Scope, CallError>> + Send + 'a>>;
 
-/// The API permissions that `of` names in any kind: sorted, each once.
-pub fn permissions(of: fn(&Kind) -> &'static [&'static str]) -> BTreeSet<&'static str> {
-    KINDS.iter().flat_map(|kind| of(kind)).copied().collect()
+/// The API permissions of an export of all kinds.
+pub fn export_permissions() -> BTreeSet<&'static str> {
+    KINDS.iter().flat_map(|kind| kind.permissions).copied().collect()
+}
+
+/// The API permissions of the function, which reads single entities too.
+pub fn sync_permissions() -> BTreeSet<&'static str> {
+    let named = KINDS.iter().flat_map(|kind| kind.named_permissions).copied();
+    export_permissions().into_iter().chain(named).collect()
 }
 
 impl Kind {

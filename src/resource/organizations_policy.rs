@@ -67,7 +67,7 @@ pub static KIND: Kind = Kind {
         "organizations:ListTagsForResource",
         "organizations:ListTargetsForPolicy",
     ],
-    event_permissions: &[
+    named_permissions: &[
         "organizations:DescribePolicy",
         "organizations:ListTagsForResource",
         "organizations:ListTargetsForPolicy",

@@ -42,7 +42,7 @@ pub static KIND: Kind = Kind {
         ],
     }],
     permissions: &["iam:GetAccountAuthorizationDetails", "iam:GetPolicy"],
-    event_permissions: &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy"],
+    named_permissions: &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy"],
     read: |source| {
         Box::pin(async move {
             match source {

@@ -88,7 +88,7 @@ pub static KIND: Kind = Kind {
         "iam:GetRole",
         "iam:ListRoles",
     ],
-    event_permissions: &[
+    named_permissions: &[
         "iam:GetInstanceProfile",
         "iam:GetRole",
         "iam:GetRolePolicy",
