@@ -208,24 +208,26 @@ impl Tree {
             .collect()
     }
 
-    /// Writes the pending changes as objects: the new root, or none if it is as before.
-    pub(super) fn store(&self, odb: &Odb<'_>) -> Result<Option<Oid>, Failure> {
+    /// Writes the pending changes as objects: the new root, none if it is as before, and how many
+    /// bytes were written.
+    pub(super) fn store(&self, odb: &Odb<'_>) -> Result<(Option<Oid>, usize), Failure> {
         let changes = lock(&self.changes);
         if changes.files.is_empty() {
-            return Ok(None);
+            return Ok((None, 0));
         }
+        let mut writer = Writer { odb, written: 0 };
         let mut root = BTreeMap::new();
         for (path, id) in &changes.files {
             if let Some(content) = id.and_then(|id| changes.contents.get(&id)) {
-                odb.write(ObjectType::Blob, content)?;
+                writer.write(ObjectType::Blob, content)?;
             }
             insert(&mut root, &format!("{}{path}", self.prefix), *id);
         }
-        let new = match write_folder(odb, self.root, root)? {
+        let new = match writer.folder(self.root, root)? {
             Some(id) => id,
-            None => odb.write(ObjectType::Tree, &[])?,
+            None => writer.write(ObjectType::Tree, &[])?,
         };
-        Ok((Some(new) != self.root).then_some(new))
+        Ok(((Some(new) != self.root).then_some(new), writer.written))
     }
 
     /// The file's blob in the commit.
@@ -367,61 +369,74 @@ fn insert(folder: &mut BTreeMap<String, Node>, path: &str, id: Option<Oid>) {
     folder.insert(path.to_owned(), id.map_or(Node::Remove, Node::Write));
 }
 
-/// Writes a folder anew: entries without a change are copied as they are. None: it is empty now.
-fn write_folder(
-    odb: &Odb<'_>,
-    base: Option<Oid>,
-    mut nodes: BTreeMap<String, Node>,
-) -> Result<Option<Oid>, Failure> {
-    let data = base.map(|id| read(odb, id, ObjectType::Tree)).transpose()?.unwrap_or_default();
-    let mut kept = Vec::new();
-    let mut fresh = Vec::new();
-    for entry in entries(&data) {
-        let entry = entry?;
-        match std::str::from_utf8(entry.name).ok().and_then(|name| nodes.remove_entry(name)) {
-            Some((name, node)) => fresh.extend(write_node(odb, &name, node, Some(&entry))?),
-            None => kept.push(entry),
-        }
-    }
-    for (name, node) in nodes {
-        fresh.extend(write_node(odb, &name, node, None)?);
-    }
-    if kept.is_empty() && fresh.is_empty() {
-        return Ok(None);
-    }
-    let fresh = fresh.iter().filter_map(|bytes| raw_entry(bytes)).collect::<Vec<_>>();
-    let mut fresh = fresh.into_iter().peekable();
-    let mut out = Vec::with_capacity(data.len() + 1024);
-    let mut kept = kept.into_iter().peekable();
-    loop {
-        let next = match (kept.peek(), fresh.peek()) {
-            (Some(old), Some(new)) if new.key().lt(old.key()) => fresh.next(),
-            (Some(_), _) => kept.next(),
-            (None, _) => fresh.next(),
-        };
-        match next {
-            Some(entry) => out.extend_from_slice(entry.bytes),
-            None => return Ok(Some(odb.write(ObjectType::Tree, &out)?)),
-        }
-    }
+struct Writer<'a> {
+    odb: &'a Odb<'a>,
+    written: usize,
 }
 
-/// The new entry of a name in the form of a tree object; none: there is nothing any more.
-fn write_node(
-    odb: &Odb<'_>,
-    name: &str,
-    node: Node,
-    old: Option<&RawEntry<'_>>,
-) -> Result<Option<Vec<u8>>, Failure> {
-    let (mode, id) = match node {
-        Node::Remove => return Ok(None),
-        Node::Write(id) => (old.map_or(FILE, |entry| entry.mode), id),
-        Node::Folder(nodes) => match write_folder(odb, old.map(|entry| entry.id), nodes)? {
-            Some(id) => (FOLDER, id),
-            None => return Ok(None),
-        },
-    };
-    let mut bytes = format!("{mode:o} {name}\0").into_bytes();
-    bytes.extend_from_slice(id.as_bytes());
-    Ok(Some(bytes))
+impl Writer<'_> {
+    fn write(&mut self, kind: ObjectType, data: &[u8]) -> Result<Oid, Failure> {
+        self.written += data.len();
+        Ok(self.odb.write(kind, data)?)
+    }
+
+    /// Writes a folder anew; entries without a change are copied as they are. None: it is empty.
+    fn folder(
+        &mut self,
+        base: Option<Oid>,
+        mut nodes: BTreeMap<String, Node>,
+    ) -> Result<Option<Oid>, Failure> {
+        let read = |id| read(self.odb, id, ObjectType::Tree);
+        let data = base.map(read).transpose()?.unwrap_or_default();
+        let mut kept = Vec::new();
+        let mut fresh = Vec::new();
+        for entry in entries(&data) {
+            let entry = entry?;
+            match std::str::from_utf8(entry.name).ok().and_then(|name| nodes.remove_entry(name)) {
+                Some((name, node)) => fresh.extend(self.entry(&name, node, Some(&entry))?),
+                None => kept.push(entry),
+            }
+        }
+        for (name, node) in nodes {
+            fresh.extend(self.entry(&name, node, None)?);
+        }
+        if kept.is_empty() && fresh.is_empty() {
+            return Ok(None);
+        }
+        let mut fresh = fresh.iter().filter_map(|bytes| raw_entry(bytes)).collect::<Vec<_>>();
+        fresh.sort_by(|one, other| one.key().cmp(other.key()));
+        let (mut kept, mut fresh) = (kept.into_iter().peekable(), fresh.into_iter().peekable());
+        let mut out = Vec::with_capacity(data.len() + 1024);
+        loop {
+            let next = match (kept.peek(), fresh.peek()) {
+                (Some(old), Some(new)) if new.key().lt(old.key()) => fresh.next(),
+                (Some(_), _) => kept.next(),
+                (None, _) => fresh.next(),
+            };
+            match next {
+                Some(entry) => out.extend_from_slice(entry.bytes),
+                None => return self.write(ObjectType::Tree, &out).map(Some),
+            }
+        }
+    }
+
+    /// The entry of a name in the form of a tree object; none: there is nothing any more.
+    fn entry(
+        &mut self,
+        name: &str,
+        node: Node,
+        old: Option<&RawEntry<'_>>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let (mode, id) = match node {
+            Node::Remove => return Ok(None),
+            Node::Write(id) => (old.map_or(FILE, |entry| entry.mode), id),
+            Node::Folder(nodes) => match self.folder(old.map(|entry| entry.id), nodes)? {
+                Some(id) => (FOLDER, id),
+                None => return Ok(None),
+            },
+        };
+        let mut bytes = format!("{mode:o} {name}\0").into_bytes();
+        bytes.extend_from_slice(id.as_bytes());
+        Ok(Some(bytes))
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod counting_proxy;
 pub mod fake_aws;
+pub mod git_server;
 pub mod module;
 pub mod python;
 pub mod repository;
