@@ -57,7 +57,9 @@ impl GitError {
     pub fn hint(&self) -> Option<&'static str> {
         match self.reason {
             Reason::Unauthorized => Some("check the token: it may be missing, expired or revoked"),
-            Reason::Forbidden => Some("allow the token to read and write the repository's contents"),
+            Reason::Forbidden => {
+                Some("allow the token to read and write the repository's contents")
+            }
             Reason::NotFound => Some(
                 "check the URL; a server also says so of a repository that the token may not see",
             ),

@@ -22,8 +22,8 @@ use git2::{Direction, FetchOptions, PushOptions, RemoteCallbacks};
 use error::Failure;
 pub use error::{GitError, Reason, RemoteError};
 pub use remote::Remote;
-use transport::{Connection, lock};
 pub use transport::{Anonymous, Credentials, Login};
+use transport::{Connection, lock};
 pub use tree::{Change, Tree};
 
 /// A file in the clone's folder that says whose it is; empty: the clone is not to be used.
@@ -227,7 +227,8 @@ impl Repository {
             let new = root(new)?;
             let diff = git.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options))?;
             let path = |delta: git2::DiffDelta<'_>| {
-                let file = if delta.new_file().exists() { delta.new_file() } else { delta.old_file() };
+                let file =
+                    if delta.new_file().exists() { delta.new_file() } else { delta.old_file() };
                 file.path_bytes().map(|path| String::from_utf8_lossy(path).into_owned())
             };
             Ok(diff.deltas().filter_map(path).collect())
@@ -462,10 +463,9 @@ fn clean(text: &str) -> String {
 /// What a clone is a clone of.
 fn identity(remote: &Remote) -> String {
     match remote.folder() {
-        Some(folder) => std::path::absolute(folder)
-            .unwrap_or_else(|_| folder.to_owned())
-            .display()
-            .to_string(),
+        Some(folder) => {
+            std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
+        }
         None => remote.to_string(),
     }
 }
@@ -562,7 +562,8 @@ fn is_in_order(folder: &Path) -> bool {
     let objects = folder.join("objects");
     let is_pack = |file: &fs::DirEntry| file.path().extension().is_some_and(|end| end == "pack");
     files(objects.join("pack")).filter(is_pack).count() <= PACKS
-        && files(objects).all(|folder| ["pack", "info"].iter().any(|name| folder.file_name() == *name))
+        && files(objects)
+            .all(|folder| ["pack", "info"].iter().any(|name| folder.file_name() == *name))
 }
 
 #[cfg(test)]

@@ -210,7 +210,8 @@ async fn answer(
             let mut stream = body.into_data_stream();
             let received = futures::StreamExt::next(&mut stream).await;
             log(0, received.and_then(Result::ok).map_or(0, |bytes| bytes.len()), 0);
-            return cut(Vec::new(), 0);
+            // Ends the task of the connection, and the connection with it.
+            std::panic::resume_unwind(Box::new("cut"));
         }
         Some(How::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(How::CutAnswer(_)) | None => {}
@@ -361,7 +362,9 @@ fn git_command() -> Command {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "A Person")))
-        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "person@example.com")));
+        .envs(
+            ["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "person@example.com")),
+        );
     command
 }
 
