@@ -14,6 +14,7 @@ use aws_iam_gitops::repository::{
     Anonymous, Commit, Credentials, GitError, Login, Oid, Person, Reason, Remote, Repository, Tree,
 };
 use support::git_server::{Bare, Fault, GitServer, How, basic, git};
+use support::tls_server::{Certificate, TlsServer};
 
 const TOKEN: &str = "s3cret-token-0123456789";
 const NEW_TOKEN: &str = "renewed-token-987654321";
@@ -792,5 +793,75 @@ fn five_thousand_files_are_pushed() {
         let blobs: Vec<_> = tree.blobs("roles").unwrap().collect();
         assert_eq!(blobs.len(), 5_000);
         assert!(tree.content(blobs[17].1).unwrap().ends_with(content.as_bytes()));
+    }
+}
+
+#[test]
+fn over_tls_with_a_login_it_is_fetched_and_pushed() {
+    let server = TlsServer::start("x-access-token", TOKEN);
+    let bare = server.repository("r");
+    bare.commit("main", &[("a", Some("1"))], "begin");
+    let url = server.url_of("r", Certificate::Good);
+    let folder = tempfile::tempdir().unwrap();
+    let authority = server.authority();
+    let with = |token: &'static str| {
+        open(&url, folder.path(), Token::new(Some(token), None), Some(&authority)).unwrap()
+    };
+    let error = with(NEW_TOKEN).fetch("main").unwrap_err();
+    assert_eq!(error.reason, Reason::Unauthorized, "{error}");
+
+    let mut repository = with(TOKEN);
+    let head = repository.fetch("main").unwrap();
+    let tree = repository.tree(head, "").unwrap();
+    assert_eq!(tree.read("a").unwrap().unwrap(), b"1");
+    tree.write("b", &vec![b'x'; 3_000_000]).unwrap();
+    let commit = repository.commit(&tree, &about("work")).unwrap().unwrap();
+    repository.push(commit, "main").unwrap();
+    assert_eq!(bare.log("main"), ["work", "begin"]);
+    bare.check();
+
+    bare.hook("pre-receive", "echo 'not on Friday' >&2; exit 1");
+    let tree = repository.tree(Some(commit), "").unwrap();
+    tree.remove("b").unwrap();
+    let commit = repository.commit(&tree, &about("work")).unwrap().unwrap();
+    let error = repository.push(commit, "main").unwrap_err();
+    assert_eq!(error.reason, Reason::Refused, "{error}");
+    assert!(server.requests(Certificate::Good).iter().all(|line| !line.contains(TOKEN)));
+}
+
+#[test]
+fn wrong_certificate_is_refused_and_nothing_is_sent() {
+    let server = TlsServer::start("x-access-token", TOKEN);
+    server.repository("r").commit("main", &[("a", Some("1"))], "begin");
+    let authority = server.authority();
+    let cases = [
+        (Certificate::UnknownAuthority, Some(authority.as_path())),
+        (Certificate::OtherName, Some(authority.as_path())),
+        (Certificate::Expired, Some(authority.as_path())),
+        (Certificate::Good, None),
+    ];
+    for (certificate, authority) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.url_of("r", certificate);
+        let token = Token::new(Some(TOKEN), None);
+        let mut repository = open(&url, folder.path(), token, authority).unwrap();
+        let error = repository.fetch("main").unwrap_err();
+        assert_eq!(error.reason, Reason::Tls, "{certificate:?}: {error}");
+        assert!(!error.is_retryable());
+        assert!(error.to_string().contains("certificate"), "{error}");
+        assert_eq!(server.requests(certificate), [""; 0], "{certificate:?}");
+    }
+}
+
+#[test]
+fn file_without_certificates_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for path in [file.path(), Path::new("/nowhere/ca.pem")] {
+        let credentials = Arc::new(Anonymous);
+        let opened = open("https://localhost/r", folder.path(), credentials, Some(path));
+        let error = opened.err().unwrap();
+        assert_eq!(error.reason, Reason::Tls);
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }

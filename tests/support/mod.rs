@@ -9,6 +9,7 @@ pub mod module;
 pub mod python;
 pub mod repository;
 pub mod run;
+pub mod tls_server;
 
 use std::path::Path;
 use std::process::{Command, Output};
