@@ -363,13 +363,10 @@ impl Repository {
 }
 
 /// Why a server did not move a branch: only what another push caused is worth a new attempt.
+///
+/// `said` is what came besides, and counts where the status itself is not known.
 fn declined_reason(status: &str, said: &str) -> Reason {
-    let text = format!("{status} {said}").to_lowercase();
-    let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if is(&["hook declined", "protected", "denied", "not allowed", "rule violations"]) {
-        return Reason::Refused;
-    }
-    let race = [
+    const RACE: [&str; 10] = [
         "non-fast-forward",
         "fetch first",
         "stale info",
@@ -381,11 +378,20 @@ fn declined_reason(status: &str, said: &str) -> Reason {
         "missing necessary objects",
         "but expected",
     ];
-    match () {
-        () if is(&race) => Reason::Rejected,
-        () if is(&["unpacker error", "internal", "timed out", "timeout"]) => Reason::Unavailable,
-        () => Reason::Refused,
+    const OUTAGE: [&str; 4] = ["unpacker error", "internal", "timed out", "timeout"];
+    if status.contains("hook declined") {
+        return Reason::Refused;
     }
+    for text in [status, said].map(str::to_lowercase) {
+        let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if is(&RACE) {
+            return Reason::Rejected;
+        }
+        if is(&OUTAGE) {
+            return Reason::Unavailable;
+        }
+    }
+    Reason::Refused
 }
 
 /// The full name of a branch.

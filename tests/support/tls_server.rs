@@ -43,7 +43,8 @@ impl TlsServer {
             CERTIFICATES.map(|_| TcpListener::bind("127.0.0.1:0").expect("a port of this machine"));
         let ports = listeners.map(|listener| listener.local_addr().expect("an address").port());
         for (certificate, port) in CERTIFICATES.iter().zip(ports) {
-            let ca = if *certificate == Certificate::UnknownAuthority { "unknown-ca" } else { "ca" };
+            let ca =
+                if *certificate == Certificate::UnknownAuthority { "unknown-ca" } else { "ca" };
             let name = match certificate {
                 Certificate::OtherName => "DNS:other.example,IP:127.0.0.2",
                 _ => "DNS:localhost,IP:127.0.0.1",
