@@ -8,12 +8,14 @@ pub mod counting_proxy;
 pub mod delivery;
 pub mod fake_aws;
 pub mod history;
+pub mod git_server;
 pub mod module;
 pub mod python;
 pub mod random;
 pub mod repository;
 pub mod run;
 pub mod runtime_api;
+pub mod tls_server;
 
 use std::path::Path;
 use std::process::{Command, Output};
