@@ -305,7 +305,7 @@ fn wait<T>(
             .expect("a thread can be started")
     });
     match runtime.block_on(async { tokio::time::timeout(limit, future).await }) {
-        Ok(result) => result.map_err(|error| network_failure(error)),
+        Ok(result) => result.map_err(network_failure),
         Err(_) => {
             let message = format!("the server said nothing for {} s", limit.as_secs_f32().round());
             Err(Failure::new(Reason::Unavailable, message))
