@@ -57,7 +57,12 @@ fn main() {
 fn spread(times: &[Duration]) -> String {
     let mut times = times.to_vec();
     times.sort();
-    format!("median {:.1?}, {:.1?} to {:.1?}", times[times.len() / 2], times[0], times[times.len() - 1])
+    format!(
+        "median {:.1?}, {:.1?} to {:.1?}",
+        times[times.len() / 2],
+        times[0],
+        times[times.len() - 1]
+    )
 }
 
 fn start_time() -> Duration {
