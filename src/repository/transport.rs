@@ -17,6 +17,8 @@ use tokio::runtime::Runtime;
 
 use super::error::{Failure, Reason, chain};
 use super::remote::Remote;
+use crate::aws::CallError;
+use crate::credentials::GitHubError;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
@@ -53,6 +55,15 @@ impl Credentials for Anonymous {
     fn refused(&self) {}
 }
 
+/// Whether the login may be had later: where it comes from did not answer.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_aws = cause.downcast_ref::<CallError>();
+        of_aws.is_some_and(|error| error.reason.is_passing())
+            || cause.downcast_ref::<GitHubError>().is_some_and(GitHubError::is_passing)
+    })
+}
+
 /// What basic authentication sends.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -75,7 +86,7 @@ struct State {
     deadline: Option<Instant>,
     failure: Option<Failure>,
     /// What must not be repeated even when a server does.
-    login: Option<Login>,
+    secrets: Vec<SecretString>,
 }
 
 static CONNECTIONS: LazyLock<Mutex<HashMap<u64, Weak<Connection>>>> =
@@ -102,7 +113,8 @@ impl Connection {
             .build()
             .map_err(|error| Failure::new(Reason::Tls, format!("no TLS: {}", chain(&error))))?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let state = State { base: base.clone(), deadline: None, failure: None, login: None };
+        let state =
+            State { base: base.clone(), deadline: None, failure: None, secrets: Vec::new() };
         let connection = Arc::new(Connection {
             number,
             remote: remote.clone(),
@@ -130,12 +142,11 @@ impl Connection {
 
     /// A server's text without the login, should it repeat that.
     pub fn without_login(&self, text: &str) -> String {
-        match &lock(&self.state).login {
-            Some(login) if !login.password.expose_secret().is_empty() => {
-                text.replace(login.password.expose_secret(), "…")
-            }
-            _ => text.to_owned(),
-        }
+        let secrets = &lock(&self.state).secrets;
+        let secrets = secrets.iter().map(ExposeSecret::expose_secret);
+        secrets
+            .filter(|secret| !secret.is_empty())
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 
     /// The list of refs, which begins every fetch and push.
@@ -182,15 +193,25 @@ impl Connection {
         let mut is_first = true;
         loop {
             let login = self.credentials.authorization(&self.remote).map_err(|error| {
-                Failure::new(Reason::Other, format!("no login for the server: {error:#}"))
+                let reason = match is_passing(&error) {
+                    true => Reason::Unavailable,
+                    false => Reason::Unauthorized,
+                };
+                Failure::new(reason, format!("no login for the server: {error:#}"))
             })?;
             let mut request = request();
             if let Some(login) = &login {
-                let password = login.password.expose_secret();
-                request = request.basic_auth(&login.username, Some(password));
+                request = request.basic_auth(&login.username, Some(login.password.expose_secret()));
             }
-            lock(&self.state).login.clone_from(&login);
-            let response = self.wait(silence, request.send())?;
+            let request = request.build().map_err(network_failure)?;
+            let header = request.headers().get(header::AUTHORIZATION);
+            let header = header.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+            lock(&self.state).secrets = login
+                .iter()
+                .map(|login| login.password.clone())
+                .chain(header.map(SecretString::from))
+                .collect();
+            let response = self.wait(silence, self.client.execute(request))?;
             if response.status() != StatusCode::UNAUTHORIZED {
                 return Ok(response);
             }
@@ -299,7 +320,7 @@ fn wait<T>(
             .expect("a thread can be started")
     });
     match runtime.block_on(async { tokio::time::timeout(limit, future).await }) {
-        Ok(result) => result.map_err(|error| network_failure(error)),
+        Ok(result) => result.map_err(network_failure),
         Err(_) => {
             let message = format!("the server said nothing for {} s", limit.as_secs_f32().round());
             Err(Failure::new(Reason::Unavailable, message))

@@ -7,6 +7,7 @@ pub mod cloudtrail;
 pub mod counting_proxy;
 pub mod delivery;
 pub mod fake_aws;
+pub mod git_server;
 pub mod history;
 pub mod module;
 pub mod python;
@@ -14,6 +15,7 @@ pub mod random;
 pub mod repository;
 pub mod run;
 pub mod runtime_api;
+pub mod tls_server;
 
 use std::path::Path;
 use std::process::{Command, Output};
