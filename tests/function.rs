@@ -308,8 +308,8 @@ fn an_instance_profile_that_moves_is_never_declared_twice() {
     };
     let added = moved("AddRoleToInstanceProfile", "build");
     assert_eq!(handed_back(function.invoke(&events(&[added]))), NONE);
-    assert!(!site.files()["terraform/iam_role_audit.tf"].contains("aws_iam_instance_profile"));
-    assert!(site.files()["terraform/iam_role_build.tf"].contains("aws_iam_instance_profile"));
+    assert!(!site.files()["terraform/iam_role.audit.tf"].contains("aws_iam_instance_profile"));
+    assert!(site.files()["terraform/iam_role.build.tf"].contains("aws_iam_instance_profile"));
     let removed = moved("RemoveRoleFromInstanceProfile", "audit");
     assert_eq!(handed_back(function.invoke(&events(&[removed]))), NONE);
     assert_eq!(site.commits().len(), 2);
@@ -325,14 +325,14 @@ fn a_policy_that_a_person_refers_to_keeps_its_files() {
     let outcome = function.invoke(&events(&[on_policy("DeletePolicy", "read")]));
     let notes = lines(&outcome.log(), "note");
     assert_eq!(handed_back(outcome), NONE);
-    assert!(site.files().contains_key("terraform/iam_policy_read.tf"));
+    assert!(site.files().contains_key("terraform/iam_policy.read.tf"));
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0]["note"].as_str().is_some_and(|note| note.contains("main.tf")), "{notes:?}");
     site.assert_every_commit_is_whole();
 
     site.commit(&[("terraform/main.tf", "# nothing\n")]);
     assert_eq!(handed_back(function.invoke(&events(&[on_policy("DeletePolicy", "read")]))), NONE);
-    assert!(!site.files().contains_key("terraform/iam_policy_read.tf"));
+    assert!(!site.files().contains_key("terraform/iam_policy.read.tf"));
 }
 
 // --- cost ------------------------------------------------------------------
