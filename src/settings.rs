@@ -182,7 +182,7 @@ pub struct SyncSettings {
     pub branch: String,
     /// The folder that holds the clone from one run to the next.
     pub clone: PathBuf,
-    /// A file with the certificates that servers are trusted by, in place of the system's.
+    /// A file with certificates that servers are trusted by besides the system's.
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
     /// Calls to AWS in flight at once.

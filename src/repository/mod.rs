@@ -508,7 +508,11 @@ impl Store {
         fs::write(&owner, "")?;
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
-        git2::Repository::init_opts(folder, &options)?;
+        let git = git2::Repository::init_opts(folder, &options)?;
+        // Trees of large folders are no use as deltas of each other, and trying takes long. That
+        // libgit2 takes its threshold for large objects from here is an oversight of its own.
+        git.config()?.set_i32("pack.deltaCacheSize", 64 << 10)?;
+        drop(git);
         fs::write(&owner, identity)?;
         Ok(store(open_clone(folder)?))
     }

@@ -17,6 +17,8 @@ use tokio::runtime::Runtime;
 
 use super::error::{Failure, Reason, chain};
 use super::remote::Remote;
+use crate::aws::CallError;
+use crate::credentials::GitHubError;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
@@ -51,6 +53,15 @@ impl Credentials for Anonymous {
     }
 
     fn refused(&self) {}
+}
+
+/// Whether the login may be had later: where it comes from did not answer.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_aws = cause.downcast_ref::<CallError>();
+        of_aws.is_some_and(|error| error.reason.is_passing())
+            || cause.downcast_ref::<GitHubError>().is_some_and(GitHubError::is_passing)
+    })
 }
 
 /// What basic authentication sends.
@@ -182,7 +193,11 @@ impl Connection {
         let mut is_first = true;
         loop {
             let login = self.credentials.authorization(&self.remote).map_err(|error| {
-                Failure::new(Reason::Other, format!("no login for the server: {error:#}"))
+                let reason = match is_passing(&error) {
+                    true => Reason::Unavailable,
+                    false => Reason::Unauthorized,
+                };
+                Failure::new(reason, format!("no login for the server: {error:#}"))
             })?;
             let mut request = request();
             if let Some(login) = &login {
@@ -305,7 +320,7 @@ fn wait<T>(
             .expect("a thread can be started")
     });
     match runtime.block_on(async { tokio::time::timeout(limit, future).await }) {
-        Ok(result) => result.map_err(|error| network_failure(error)),
+        Ok(result) => result.map_err(network_failure),
         Err(_) => {
             let message = format!("the server said nothing for {} s", limit.as_secs_f32().round());
             Err(Failure::new(Reason::Unavailable, message))
