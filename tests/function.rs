@@ -610,9 +610,8 @@ fn a_role_that_is_not_found_is_looked_up_again_before_its_files_go() {
         let requests = site.aws.take_requests();
         counted(&requests).get(&("GetRole".to_owned(), "deploy".to_owned())).copied()
     };
-    let parts = ["GetRole", "ListRolePolicies", "ListAttachedRolePolicies", "ListInstanceProfilesForRole"];
-    site.aws.world().faults =
-        parts.map(|operation| Fault::new(operation, How::Code("NoSuchEntity")).times(1)).to_vec();
+    let absent = Fault::new("GetRole", How::Code("NoSuchEntity")).about("deploy");
+    site.aws.world().faults = vec![absent.times(1)];
     assert_eq!(handed_back(function.invoke(&deleted)), NONE);
     assert_eq!(lookups(), Some(2));
     assert!(site.files().contains_key("roles/deploy.json"), "it was found the second time");
@@ -653,6 +652,8 @@ fn without_time_nothing_is_begun() {
 #[test]
 fn what_was_read_in_time_is_committed_and_the_rest_comes_back() {
     let (site, function) = Site::exported(World::small());
+    drop(function);
+    let function = site.function_with(&[("AWS_IAM_GITOPS_LEASE", "60")]);
     {
         let mut world = site.aws.world();
         for name in ["audit", "deploy"] {
@@ -731,7 +732,7 @@ fn a_wrong_line_in_the_repositorys_settings_is_told_by_its_place() {
     let payload = events(&[on_role("UpdateRole", "deploy")]);
     for (text, place, told) in [
         ("# ours\n\n  prefx = \"a\"\n", "line 3, column 3", "did you mean `prefix`?"),
-        ("kinds = [\"roles\"\n", "line 2, column 1", "array"),
+        ("kinds = [\"roles\"\n", "line 1, column 17", "unclosed array"),
         ("[[ignore]]\nnames = \"x\"\n", "line 2, column 1", "`name`"),
     ] {
         site.commit(&[("aws-iam-gitops.toml", text)]);
