@@ -1,9 +1,11 @@
 //! The connections of a function or of one command: AWS, the repository, and the login for it.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::aws::{self, Connection, Live, Secrets, Source};
 use crate::credentials::{self, SystemClock};
@@ -17,6 +19,26 @@ pub struct Session {
     pub source: Source,
     repository: Repository,
     settings: SyncSettings,
+    /// Held as long as the clone is in use.
+    _lock: File,
+}
+
+/// Waits until no other process uses the clone in a folder.
+fn lock(clone: &Path) -> anyhow::Result<File> {
+    let path = clone.with_extension("lock");
+    let open = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = File::create(&path)?;
+        if file.try_lock().is_err() {
+            warn!(lock = path.display().to_string(), "another run uses the clone, waiting for it");
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    let opened: std::io::Result<File> = open();
+    opened.with_context(|| format!("cannot lock `{}`", path.display()))
 }
 
 impl Session {
@@ -68,9 +90,10 @@ impl Session {
     ) -> anyhow::Result<Session> {
         let remote = Remote::parse(settings.repository.address())?;
         let credentials = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        let lock = lock(&settings.clone)?;
         let certificates = settings.certificates.as_deref();
         let repository = Repository::open(remote, &settings.clone, credentials, certificates)?;
-        Ok(Session { source, repository, settings })
+        Ok(Session { source, repository, settings, _lock: lock })
     }
 
     /// Does one run.

@@ -229,7 +229,9 @@ impl SyncSettings {
         }
         Ok(SyncSettings {
             branch: arguments.branch.or(environment.branch).unwrap_or_else(|| "main".to_owned()),
-            clone: environment.clone.unwrap_or_else(|| values::default_clone(&repository)),
+            clone: environment.clone.unwrap_or_else(|| {
+                values::default_clone(&repository, environment.cache.as_deref())
+            }),
             repository,
             certificates: environment.certificates,
             token,

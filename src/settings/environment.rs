@@ -43,7 +43,15 @@ const NAMES: [&str; 20] = [
 ];
 
 /// Variables of other programs that mean something here.
-const OTHERS: [&str; 4] = ["GIT_SSL_CAINFO", "GH_TOKEN", "GITHUB_TOKEN", "GITHUB_SERVER_URL"];
+const OTHERS: [&str; 7] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "GIT_SSL_CAINFO",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GITHUB_SERVER_URL",
+];
 
 /// Whether Lambda started this process.
 pub fn is_function() -> bool {
@@ -60,6 +68,8 @@ pub struct Environment {
     pub pause: Option<Duration>,
     pub lease: Option<Duration>,
     pub clone: Option<PathBuf>,
+    /// Where the user's programs keep what they can make anew; a function has no such place.
+    pub cache: Option<PathBuf>,
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
 }
@@ -100,6 +110,7 @@ impl Environment {
             pause: variables.parse("PAUSE", values::pause)?,
             lease: variables.parse("LEASE", values::pause)?,
             clone: variables.of_ours("CLONE").map(PathBuf::from),
+            cache: variables.cache(),
             certificates: variables.get("GIT_SSL_CAINFO").map(PathBuf::from),
             token: variables.token()?,
         })
@@ -109,6 +120,14 @@ impl Environment {
 struct Variables(BTreeMap<String, String>);
 
 impl Variables {
+    fn cache(&self) -> Option<PathBuf> {
+        if self.get("AWS_LAMBDA_RUNTIME_API").is_some() {
+            return None;
+        }
+        let of_home = || self.get("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        self.get("XDG_CACHE_HOME").map(PathBuf::from).or_else(of_home)
+    }
+
     fn collect(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Variables, SettingsError> {
