@@ -167,7 +167,7 @@ impl Run<'_> {
         }
         self.outcome.entities_read = seen.inventory.entities().count();
         self.outcome.unread = unread(&seen.inventory, &summary);
-        self.outcome.summary = summary;
+        let earlier = std::mem::replace(&mut self.outcome.summary, summary);
         if self.task.dry_run {
             self.outcome.patch = block_in_place(|| tree.patch())?;
             return Ok(Next::Done);
@@ -175,6 +175,10 @@ impl Run<'_> {
         seen.doubtful = changed(&self.outcome.summary, &seen.inventory);
         let commit = self.commit(&tree)?;
         let next = match commit {
+            None if !self.outcome.commits.is_empty() => {
+                self.outcome.summary.kinds = earlier.kinds;
+                Ok(Next::Done)
+            }
             None => self.look_again(&mut seen).await,
             Some(commit) => self.push(commit, &mut seen),
         };
@@ -316,7 +320,7 @@ impl Run<'_> {
 
     /// Somebody who read before the change that caused this run may yet push what they read.
     async fn look_again(&mut self, seen: &mut Seen) -> anyhow::Result<Next> {
-        let is_by_event = !self.task.records.is_empty() && self.outcome.commits.is_empty();
+        let is_by_event = !self.task.records.is_empty();
         if !is_by_event || seen.looked_again || matches!(seen.source, Source::Dump(_)) {
             return Ok(Next::Done);
         }

@@ -353,7 +353,7 @@ where
 {
     match look().await {
         Ok(None) => {
-            tokio::time::sleep(live.pause).await;
+            live.pause().await;
             look().await
         }
         found => found,
