@@ -84,7 +84,27 @@ impl Remote {
         }
     }
 
-    pub(super) fn url(&self) -> Option<&Url> {
+    /// Owner and name, as GitHub has them.
+    pub fn owner_and_name(&self) -> Option<(&str, &str)> {
+        let (owner, name) = self.path()?.split_once('/')?;
+        let name = name.strip_suffix(".git").unwrap_or(name);
+        (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some((owner, name))
+    }
+
+    /// The address of the REST API, taking the server for GitHub.
+    pub fn github_api(&self) -> Option<Url> {
+        let url = self.url()?;
+        let api = match url.host_str()? {
+            "github.com" => "https://api.github.com".to_owned(),
+            // GitHub Enterprise Cloud with data residency.
+            host if host.ends_with(".ghe.com") => format!("https://api.{host}"),
+            _ => format!("{}/api/v3", url.origin().ascii_serialization()),
+        };
+        api.parse().ok()
+    }
+
+    /// The URL; none for a path.
+    pub fn url(&self) -> Option<&Url> {
         match &self.0 {
             Place::Http(url) => Some(url),
             Place::Path(_) => None,

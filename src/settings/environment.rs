@@ -12,9 +12,10 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::spelling::allowed;
-use super::values::{self, Invalid, Prefix, Remote};
+use super::values::{self, Invalid, Prefix};
 use super::{Choices, GitHubApp, SettingsError, Stored, TokenSource};
 use crate::invisible::visible;
+use crate::repository::Remote;
 
 const OURS: &str = "AWS_IAM_GITOPS_";
 
@@ -100,7 +101,7 @@ impl Environment {
     ) -> Result<Environment, SettingsError> {
         let variables = Variables::collect(variables)?;
         Ok(Environment {
-            repository: variables.parse("REPOSITORY", Remote::parse)?,
+            repository: variables.parse("REPOSITORY", values::remote)?,
             branch: variables.parse("BRANCH", values::branch)?,
             choices: Choices {
                 prefix: variables.parse("PREFIX", Prefix::parse)?,
