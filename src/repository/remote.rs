@@ -162,7 +162,10 @@ fn parse_url(text: &str) -> Result<Remote, RemoteError> {
     }
     let bare = format!("{}{}", url.origin().ascii_serialization(), url.path());
     if !url.username().is_empty() || url.password().is_some() {
-        let hint = format!("use `{bare}` and give the token apart: a URL ends up in logs");
+        let hint = format!(
+            "use `{bare}`, and give the token by AWS_IAM_GITOPS_TOKEN_SECRET or AWS_IAM_GITOPS_TOKEN: a URL \
+             ends up in logs"
+        );
         return Err(refuse("the repository's URL holds a user name or a secret", hint));
     }
     if url.query().is_some() || url.fragment().is_some() {

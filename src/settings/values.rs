@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::spelling::allowed;
@@ -192,8 +193,9 @@ pub fn branch(text: &str) -> Result<String, Invalid> {
 pub fn remote(text: &str) -> Result<Remote, Invalid> {
     let remote =
         Remote::parse(text).map_err(|error| Invalid::new(error.to_string(), error.hint()))?;
-    match remote.path() {
-        Some("") => Err(Invalid::new(
+    let path = remote.path().map(|path| percent_decode_str(path).decode_utf8_lossy());
+    match path {
+        Some(path) if path.is_empty() || path.chars().any(is_invisible) => Err(Invalid::new(
             "that address names no repository",
             "an address like `https://github.com/owner/name`, or a folder",
         )),
