@@ -100,8 +100,9 @@ impl Place {
         self.folder.join("repository.git")
     }
 
-    fn clone(&self) -> PathBuf {
-        self.folder.join("clone")
+    /// What is gone in the end: the clone that commits are made in, and its lock.
+    fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
     }
 }
 
@@ -140,7 +141,7 @@ async fn tell(place: &Place) -> anyhow::Result<()> {
     )?;
 
     drop(session);
-    fs::remove_dir_all(place.clone()).context("cannot remove the clone")?;
+    fs::remove_dir_all(place.scratch()).context("cannot remove the clone")?;
     local::check_out(&place.repository(), &place.folder.join("iam"))?;
     print(&format!(
         "\nLook around; {shown}/iam is checked out:\n\n    \
@@ -160,7 +161,7 @@ fn settings(place: &Place) -> anyhow::Result<SyncSettings> {
         SyncArguments { repository: Some(Remote::parse(address)?), ..SyncArguments::default() };
     let mut settings = SyncSettings::new(arguments, Environment::read([])?)?;
     settings.branch = BRANCH.to_owned();
-    settings.clone = place.clone();
+    settings.clone = place.scratch().join("clone");
     Ok(settings)
 }
 

@@ -44,7 +44,7 @@ const VARIABLES: [(&str, &str); 20] = [
 ];
 
 /// Variables of other programs that mean something here.
-const OTHERS: [&str; 7] = [
+pub const OTHERS: [&str; 7] = [
     "AWS_LAMBDA_RUNTIME_API",
     "HOME",
     "XDG_CACHE_HOME",
