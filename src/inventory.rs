@@ -110,6 +110,10 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
             };
             texts.extend(new.difference(&old).map(declaration));
             texts.extend(old.difference(&new).map(reference));
+            let (base, _) = parse_base(files, kind, &entity.json_path())?;
+            if base.is_some_and(|base| base.arn() != entity.arn()) {
+                texts.extend(old.iter().map(reference));
+            }
             let is_new = new.first().is_some() && !old.iter().any(|old| new.contains(old));
             if is_new && kind.users.is_some() {
                 found.appearing.push((kind, entity.key().to_owned()));

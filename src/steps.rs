@@ -328,8 +328,12 @@ impl<'a> Steps<'a> {
             summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
         }
         self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
-        if base.is_some() && json_only.is_none() {
+        if let Some(base) = base.filter(|_| json_only.is_none()) {
             self.refer_formerly(entity.as_ref());
+            // Made anew under another path, it is the same resource with another ARN.
+            if base.arn() != entity.arn() && desired.is_some() {
+                self.refer_formerly(base.as_ref());
+            }
         }
         self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
         Ok(())

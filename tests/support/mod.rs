@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod bare;
 pub mod cloudtrail;
 pub mod counting_proxy;
 pub mod delivery;
