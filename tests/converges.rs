@@ -37,7 +37,9 @@ fn every_history_ends_equal_to_a_full_export() {
                         break;
                     }
                     let plan = if seed % 3 == 2 { Plan::lossy() } else { Plan::usual() };
+                    let start = std::time::Instant::now();
                     let played = play(seed as u64, plan, &emulator);
+                    println!("seed {seed}: {played} commits, {:.1?}", start.elapsed());
                     commits.fetch_add(played, Ordering::SeqCst);
                 }
             });
@@ -50,6 +52,7 @@ fn every_history_ends_equal_to_a_full_export() {
 
 /// Plays one history; how many commits it made.
 fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
+    let start = std::time::Instant::now();
     let mut history = History::new(seed, emulator, Options::default());
     let mut delivery = Delivery::new(seed, plan);
     let bare = Bare::new();
@@ -72,6 +75,7 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
             invoke(&function, &mut delivery, Some(&batch), seed);
         }
     }
+    let played = start.elapsed();
     let fresh = tempfile::tempdir().expect("a folder");
     let outcome = support::run::export(&emulator.environment(), fresh.path(), &["--quiet"]);
     outcome.succeeded();
@@ -83,6 +87,7 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
     let before = function.invoke(&scheduled()).succeeded();
     assert_eq!(bare.head("main"), head, "seed {seed}: a full export finds nothing to do: {before}");
     let commits = bare.commits("main");
+    println!("played {played:.1?}, compared {:.1?}, cpu {:.1?}", start.elapsed(), function.cpu_time());
     assert_every_commit_stands_alone(&bare, &commits, emulator, seed);
     commits.len()
 }

@@ -13,6 +13,7 @@ mod tree;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -31,9 +32,9 @@ pub use tree::{Change, Tree};
 const OWNER: &str = "aws-iam-gitops";
 /// Keeps what was fetched last reachable, for the next fetch to say what is here already.
 const LAST: &str = "refs/fetched/last";
-/// What may pile up in a clone before it is made anew.
+/// What may pile up on disk before a clone is made anew, and in memory before it is opened anew.
 const PACKS: usize = 50;
-const LOOSE_BYTES: u64 = 64 << 20;
+const WRITTEN: usize = 32 << 20;
 
 /// A remote repository and the clone through which it is read and written.
 pub struct Repository {
@@ -100,9 +101,8 @@ impl Repository {
     pub fn fetch(&mut self, branch: &str) -> Result<Option<Oid>, GitError> {
         let action = format!("cannot fetch `{branch}` of `{}`", self.remote);
         let reference = reference(branch).map_err(|failure| failure.during(&action))?;
-        if !self.store.is_usable() {
-            self.renew().map_err(|failure| failure.during(&action))?;
-        }
+        let prepared = if self.store.is_usable() { self.store.forget() } else { self.renew() };
+        prepared.map_err(|failure| failure.during(&action))?;
         let fetched = match self.try_fetch(&reference) {
             Err(failure) if matches!(failure.reason, Reason::Corrupt | Reason::NoSpace) => {
                 self.renew().and_then(|()| self.try_fetch(&reference))
@@ -135,7 +135,9 @@ impl Repository {
     /// The clone is damaged or its disk full.
     pub fn commit(&self, tree: &Tree, commit: &Commit) -> Result<Option<Oid>, GitError> {
         self.store.with("cannot commit", |git| {
-            let Some(root) = tree.store(&git.odb()?)? else { return Ok(None) };
+            let (root, written) = tree.store(&git.odb()?)?;
+            self.store.written.fetch_add(written, Ordering::Relaxed);
+            let Some(root) = root else { return Ok(None) };
             let parent = tree.commit.map(|id| git.find_commit(id)).transpose()?;
             let signature = |person: &Person| {
                 let time = git2::Time::new(commit.time, 0);
@@ -255,8 +257,9 @@ impl Repository {
             let mut options = FetchOptions::new();
             options.depth(1).download_tags(git2::AutotagOption::None);
             server.remote().download(&[reference], Some(&mut options)).map_err(real)?;
+            remember(&git, head)?;
         }
-        keep(&git, head)?;
+        check(&git, head)?;
         Ok(Some(head))
     }
 
@@ -270,8 +273,9 @@ impl Repository {
         let git = lock(&self.store.git);
         if !git.odb()?.exists(head) {
             copy(&there, &git, head, git.refname_to_id(LAST).ok())?;
+            remember(&git, head)?;
         }
-        keep(&git, head)?;
+        check(&git, head)?;
         Ok(Some(head))
     }
 
@@ -321,8 +325,7 @@ impl Repository {
                 failure.message = format!("{} ({})", failure.message, said.trim());
             }
             failure
-        })?;
-        keep(&git, commit)
+        })
     }
 
     /// As a server would, but for hooks: the branch moves only if it is where it was.
@@ -346,7 +349,7 @@ impl Repository {
             };
             return Err(Failure::new(reason, error.message()));
         }
-        keep(&git, commit)
+        Ok(())
     }
 
     fn connection(&self) -> &Connection {
@@ -355,13 +358,10 @@ impl Repository {
 }
 
 /// Why a server did not move a branch: only what another push caused is worth a new attempt.
+///
+/// `said` is what came besides, and counts where the status itself is not known.
 fn declined_reason(status: &str, said: &str) -> Reason {
-    let text = format!("{status} {said}").to_lowercase();
-    let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if is(&["hook declined", "protected", "denied", "not allowed", "rule violations"]) {
-        return Reason::Refused;
-    }
-    let race = [
+    const RACE: [&str; 10] = [
         "non-fast-forward",
         "fetch first",
         "stale info",
@@ -373,11 +373,20 @@ fn declined_reason(status: &str, said: &str) -> Reason {
         "missing necessary objects",
         "but expected",
     ];
-    match () {
-        () if is(&race) => Reason::Rejected,
-        () if is(&["unpacker error", "internal", "timed out", "timeout"]) => Reason::Unavailable,
-        () => Reason::Refused,
+    const OUTAGE: [&str; 4] = ["unpacker error", "internal", "timed out", "timeout"];
+    if status.contains("hook declined") {
+        return Reason::Refused;
     }
+    for text in [status, said].map(str::to_lowercase) {
+        let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if is(&RACE) {
+            return Reason::Rejected;
+        }
+        if is(&OUTAGE) {
+            return Reason::Unavailable;
+        }
+    }
+    Reason::Refused
 }
 
 /// The full name of a branch.
@@ -387,12 +396,15 @@ fn reference(branch: &str) -> Result<String, Failure> {
     if is_plain { Ok(reference) } else { Err(Failure::new(Reason::Other, "no name of a branch")) }
 }
 
-/// Checks that a commit can be read and remembers it for the next fetch.
-fn keep(git: &git2::Repository, commit: Oid) -> Result<(), Failure> {
+/// Remembers what was fetched for the next fetch.
+fn remember(git: &git2::Repository, commit: Oid) -> Result<(), Failure> {
+    git.reference(LAST, commit, true, "fetched")?;
+    Ok(())
+}
+
+/// Checks that a commit can be read.
+fn check(git: &git2::Repository, commit: Oid) -> Result<(), Failure> {
     git.find_commit(commit)?.tree()?;
-    if git.refname_to_id(LAST).ok() != Some(commit) {
-        git.reference(LAST, commit, true, "fetched")?;
-    }
     Ok(())
 }
 
@@ -462,22 +474,30 @@ fn identity(remote: &Remote) -> String {
     }
 }
 
-/// The bare clone on disk.
+/// The bare clone: what was fetched is on disk, what is committed stays in memory.
+///
+/// Loose objects are never written: libgit2 reads one that was cut short for ever.
 struct Store {
     git: Mutex<git2::Repository>,
     folder: PathBuf,
+    /// Bytes in memory.
+    written: AtomicUsize,
 }
 
 impl Store {
     /// Opens the clone if it is one of this remote and in order, else makes it anew.
     fn open(folder: &Path, identity: &str) -> Result<Store, Failure> {
         let owner = folder.join(OWNER);
+        let store = |git| {
+            let (git, folder) = (Mutex::new(git), folder.to_owned());
+            Store { git, folder, written: AtomicUsize::new(0) }
+        };
         let is_ours = fs::read_to_string(&owner).is_ok_and(|found| found == identity);
         if is_ours
-            && !is_too_full(folder)
-            && let Ok(git) = git2::Repository::open_bare(folder)
+            && is_in_order(folder)
+            && let Ok(git) = open_clone(folder)
         {
-            return Ok(Store { git: Mutex::new(git), folder: folder.to_owned() });
+            return Ok(store(git));
         }
         if owner.exists() {
             fs::remove_dir_all(folder)?;
@@ -491,18 +511,23 @@ impl Store {
         fs::write(&owner, "")?;
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
-        let git = git2::Repository::init_opts(folder, &options)?;
-        // Trees of large folders are what takes time, and they hardly compress.
-        git.config()?.set_i32("core.looseCompression", 0)?;
-        drop(git);
+        git2::Repository::init_opts(folder, &options)?;
         fs::write(&owner, identity)?;
-        let git = git2::Repository::open_bare(folder)?;
-        Ok(Store { git: Mutex::new(git), folder: folder.to_owned() })
+        Ok(store(open_clone(folder)?))
     }
 
     fn is_usable(&self) -> bool {
         fs::metadata(self.folder.join(OWNER)).is_ok_and(|owner| owner.len() > 0)
-            && !is_too_full(&self.folder)
+            && is_in_order(&self.folder)
+    }
+
+    /// Frees the memory of commits, once it is much.
+    fn forget(&self) -> Result<(), Failure> {
+        if self.written.load(Ordering::Relaxed) > WRITTEN {
+            *lock(&self.git) = open_clone(&self.folder)?;
+            self.written.store(0, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Works on the clone; what fails in it spoils it.
@@ -529,18 +554,20 @@ impl Store {
     }
 }
 
-/// Whether more has piled up in a clone than its next user wants to search.
-fn is_too_full(folder: &Path) -> bool {
+fn open_clone(folder: &Path) -> Result<git2::Repository, Failure> {
+    let git = git2::Repository::open_bare(folder)?;
+    git.odb()?.add_new_mempack_backend(1000)?;
+    Ok(git)
+}
+
+/// Whether a clone holds packs alone, and not so many that searching them takes long.
+fn is_in_order(folder: &Path) -> bool {
     let files = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
     let objects = folder.join("objects");
     let is_pack = |file: &fs::DirEntry| file.path().extension().is_some_and(|end| end == "pack");
-    if files(objects.join("pack")).filter(is_pack).count() > PACKS {
-        return true;
-    }
-    let loose = files(objects)
-        .filter(|folder| folder.file_name().len() == 2)
-        .flat_map(|folder| files(folder.path()));
-    loose.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum::<u64>() > LOOSE_BYTES
+    files(objects.join("pack")).filter(is_pack).count() <= PACKS
+        && files(objects)
+            .all(|folder| ["pack", "info"].iter().any(|name| folder.file_name() == *name))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ struct State {
     deadline: Option<Instant>,
     failure: Option<Failure>,
     /// What must not be repeated even when a server does.
-    login: Option<Login>,
+    secrets: Vec<SecretString>,
 }
 
 static CONNECTIONS: LazyLock<Mutex<HashMap<u64, Weak<Connection>>>> =
@@ -102,7 +102,8 @@ impl Connection {
             .build()
             .map_err(|error| Failure::new(Reason::Tls, format!("no TLS: {}", chain(&error))))?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let state = State { base: base.clone(), deadline: None, failure: None, login: None };
+        let state =
+            State { base: base.clone(), deadline: None, failure: None, secrets: Vec::new() };
         let connection = Arc::new(Connection {
             number,
             remote: remote.clone(),
@@ -130,12 +131,11 @@ impl Connection {
 
     /// A server's text without the login, should it repeat that.
     pub fn without_login(&self, text: &str) -> String {
-        match &lock(&self.state).login {
-            Some(login) if !login.password.expose_secret().is_empty() => {
-                text.replace(login.password.expose_secret(), "…")
-            }
-            _ => text.to_owned(),
-        }
+        let secrets = &lock(&self.state).secrets;
+        let secrets = secrets.iter().map(ExposeSecret::expose_secret);
+        secrets
+            .filter(|secret| !secret.is_empty())
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 
     /// The list of refs, which begins every fetch and push.
@@ -186,11 +186,17 @@ impl Connection {
             })?;
             let mut request = request();
             if let Some(login) = &login {
-                let password = login.password.expose_secret();
-                request = request.basic_auth(&login.username, Some(password));
+                request = request.basic_auth(&login.username, Some(login.password.expose_secret()));
             }
-            lock(&self.state).login.clone_from(&login);
-            let response = self.wait(silence, request.send())?;
+            let request = request.build().map_err(network_failure)?;
+            let header = request.headers().get(header::AUTHORIZATION);
+            let header = header.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+            lock(&self.state).secrets = login
+                .iter()
+                .map(|login| login.password.clone())
+                .chain(header.map(SecretString::from))
+                .collect();
+            let response = self.wait(silence, self.client.execute(request))?;
             if response.status() != StatusCode::UNAUTHORIZED {
                 return Ok(response);
             }

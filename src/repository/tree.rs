@@ -2,7 +2,9 @@
 //!
 //! There is no checkout: folders and files are read from Git's objects as they are asked for.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use git2::{ObjectType, Odb, Oid};
@@ -28,8 +30,47 @@ pub struct Tree {
     changes: Mutex<Changes>,
 }
 
-/// Names that are not UTF-8 are left out; they stay as they are.
-type Folder = BTreeMap<String, Entry>;
+/// A tree object as it is, and where its entries are, by name.
+#[derive(Default)]
+struct Folder {
+    data: Vec<u8>,
+    places: Vec<Range<usize>>,
+}
+
+impl Folder {
+    fn parse(data: Vec<u8>) -> Result<Folder, Failure> {
+        let mut places = Vec::with_capacity(data.len() / 32);
+        let mut start = 0;
+        for entry in entries(&data) {
+            let end = start + entry?.bytes.len();
+            places.push(start..end);
+            start = end;
+        }
+        let name = |place: &Range<usize>| raw_entry(&data[place.clone()]).map(|entry| entry.name);
+        // Git's own order is another one for folders.
+        if !places.is_sorted_by_key(name) {
+            places.sort_by_key(name);
+        }
+        Ok(Folder { data, places })
+    }
+
+    fn get(&self, name: &str) -> Option<Entry> {
+        let found = self.places.binary_search_by(|place| {
+            raw_entry(&self.data[place.clone()]).map(|entry| entry.name).cmp(&Some(name.as_bytes()))
+        });
+        let entry = raw_entry(&self.data[self.places[found.ok()?].clone()])?;
+        Some(Entry { id: entry.id, mode: entry.mode })
+    }
+
+    /// The files by name; names that are not UTF-8 are left out.
+    fn files(&self) -> impl Iterator<Item = (&str, Oid)> {
+        self.places.iter().filter_map(|place| {
+            let entry = raw_entry(&self.data[place.clone()])?;
+            let is_file = Entry { id: entry.id, mode: entry.mode }.is_file();
+            Some((std::str::from_utf8(entry.name).ok().filter(|_| is_file)?, entry.id))
+        })
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -90,22 +131,19 @@ impl Tree {
     /// As [`Tree::files`].
     pub fn blobs(&self, folder: &str) -> Result<impl Iterator<Item = (String, Oid)>, GitError> {
         let folder = folder.trim_matches('/');
-        let entries = self.folder(&self.full(folder)?)?;
-        let mut blobs: BTreeMap<String, Oid> = entries
-            .iter()
-            .filter(|(_, entry)| entry.is_file())
-            .map(|(name, entry)| (name.clone(), entry.id))
-            .collect();
+        let committed = self.folder(&self.full(folder)?)?;
         let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let changes = lock(&self.changes);
-        for (path, id) in changes.files.range(start.clone()..) {
-            let Some(name) = path.strip_prefix(&start) else { break };
-            match id {
-                _ if name.contains('/') => {}
-                Some(id) => drop(blobs.insert(name.to_owned(), *id)),
-                None => drop(blobs.remove(name)),
-            }
-        }
+        let changed = changes.files.range(start.clone()..);
+        let changed: BTreeMap<&str, Option<Oid>> = changed
+            .map_while(|(path, id)| Some((path.strip_prefix(&start)?, *id)))
+            .filter(|(name, _)| !name.contains('/'))
+            .collect();
+        let kept = committed.files().filter(|(name, _)| !changed.contains_key(name));
+        let written = changed.iter().filter_map(|(name, id)| Some((*name, (*id)?)));
+        let mut blobs: Vec<(String, Oid)> =
+            kept.chain(written).map(|(name, id)| (name.to_owned(), id)).collect();
+        blobs.sort();
         Ok(blobs.into_iter())
     }
 
@@ -208,24 +246,26 @@ impl Tree {
             .collect()
     }
 
-    /// Writes the pending changes as objects: the new root, or none if it is as before.
-    pub(super) fn store(&self, odb: &Odb<'_>) -> Result<Option<Oid>, Failure> {
+    /// Writes the pending changes as objects: the new root, none if it is as before, and how many
+    /// bytes were written.
+    pub(super) fn store(&self, odb: &Odb<'_>) -> Result<(Option<Oid>, usize), Failure> {
         let changes = lock(&self.changes);
         if changes.files.is_empty() {
-            return Ok(None);
+            return Ok((None, 0));
         }
+        let mut writer = Writer { odb, folders: &lock(&self.folders), written: 0 };
         let mut root = BTreeMap::new();
         for (path, id) in &changes.files {
             if let Some(content) = id.and_then(|id| changes.contents.get(&id)) {
-                odb.write(ObjectType::Blob, content)?;
+                writer.write(ObjectType::Blob, content)?;
             }
             insert(&mut root, &format!("{}{path}", self.prefix), *id);
         }
-        let new = match write_folder(odb, self.root, root)? {
+        let new = match writer.folder("", self.root, root)? {
             Some(id) => id,
-            None => odb.write(ObjectType::Tree, &[])?,
+            None => writer.write(ObjectType::Tree, &[])?,
         };
-        Ok((Some(new) != self.root).then_some(new))
+        Ok(((Some(new) != self.root).then_some(new), writer.written))
     }
 
     /// The file's blob in the commit.
@@ -243,7 +283,7 @@ impl Tree {
         check(path)?;
         let full = self.full(path)?;
         let (folder, name) = full.rsplit_once('/').unwrap_or(("", &full));
-        Ok(self.folder(folder)?.get(name).copied())
+        Ok(self.folder(folder)?.get(name))
     }
 
     fn full(&self, path: &str) -> Result<String, GitError> {
@@ -273,17 +313,9 @@ impl Tree {
             }
         };
         let folder = match id {
-            None => Folder::new(),
+            None => Folder::default(),
             Some(id) => self.store.with("cannot read the clone", |repository| {
-                let data = read(&repository.odb()?, id, ObjectType::Tree)?;
-                let mut folder = Folder::new();
-                for entry in entries(&data) {
-                    let entry = entry?;
-                    if let Ok(name) = std::str::from_utf8(entry.name) {
-                        folder.insert(name.to_owned(), Entry { id: entry.id, mode: entry.mode });
-                    }
-                }
-                Ok(folder)
+                Folder::parse(read(&repository.odb()?, id, ObjectType::Tree)?)
             })?,
         };
         let folder = Arc::new(folder);
@@ -367,61 +399,85 @@ fn insert(folder: &mut BTreeMap<String, Node>, path: &str, id: Option<Oid>) {
     folder.insert(path.to_owned(), id.map_or(Node::Remove, Node::Write));
 }
 
-/// Writes a folder anew: entries without a change are copied as they are. None: it is empty now.
-fn write_folder(
-    odb: &Odb<'_>,
-    base: Option<Oid>,
-    mut nodes: BTreeMap<String, Node>,
-) -> Result<Option<Oid>, Failure> {
-    let data = base.map(|id| read(odb, id, ObjectType::Tree)).transpose()?.unwrap_or_default();
-    let mut kept = Vec::new();
-    let mut fresh = Vec::new();
-    for entry in entries(&data) {
-        let entry = entry?;
-        match std::str::from_utf8(entry.name).ok().and_then(|name| nodes.remove_entry(name)) {
-            Some((name, node)) => fresh.extend(write_node(odb, &name, node, Some(&entry))?),
-            None => kept.push(entry),
-        }
-    }
-    for (name, node) in nodes {
-        fresh.extend(write_node(odb, &name, node, None)?);
-    }
-    if kept.is_empty() && fresh.is_empty() {
-        return Ok(None);
-    }
-    let fresh = fresh.iter().filter_map(|bytes| raw_entry(bytes)).collect::<Vec<_>>();
-    let mut fresh = fresh.into_iter().peekable();
-    let mut out = Vec::with_capacity(data.len() + 1024);
-    let mut kept = kept.into_iter().peekable();
-    loop {
-        let next = match (kept.peek(), fresh.peek()) {
-            (Some(old), Some(new)) if new.key().lt(old.key()) => fresh.next(),
-            (Some(_), _) => kept.next(),
-            (None, _) => fresh.next(),
-        };
-        match next {
-            Some(entry) => out.extend_from_slice(entry.bytes),
-            None => return Ok(Some(odb.write(ObjectType::Tree, &out)?)),
-        }
-    }
+struct Writer<'a> {
+    odb: &'a Odb<'a>,
+    /// What was read of the commit already.
+    folders: &'a HashMap<String, Arc<Folder>>,
+    written: usize,
 }
 
-/// The new entry of a name in the form of a tree object; none: there is nothing any more.
-fn write_node(
-    odb: &Odb<'_>,
-    name: &str,
-    node: Node,
-    old: Option<&RawEntry<'_>>,
-) -> Result<Option<Vec<u8>>, Failure> {
-    let (mode, id) = match node {
-        Node::Remove => return Ok(None),
-        Node::Write(id) => (old.map_or(FILE, |entry| entry.mode), id),
-        Node::Folder(nodes) => match write_folder(odb, old.map(|entry| entry.id), nodes)? {
-            Some(id) => (FOLDER, id),
-            None => return Ok(None),
-        },
-    };
-    let mut bytes = format!("{mode:o} {name}\0").into_bytes();
-    bytes.extend_from_slice(id.as_bytes());
-    Ok(Some(bytes))
+impl Writer<'_> {
+    fn write(&mut self, kind: ObjectType, data: &[u8]) -> Result<Oid, Failure> {
+        self.written += data.len();
+        Ok(self.odb.write(kind, data)?)
+    }
+
+    /// Writes a folder anew; entries without a change are copied as they are. None: it is empty.
+    fn folder(
+        &mut self,
+        path: &str,
+        base: Option<Oid>,
+        mut nodes: BTreeMap<String, Node>,
+    ) -> Result<Option<Oid>, Failure> {
+        let read = |id| read(self.odb, id, ObjectType::Tree);
+        let data = match self.folders.get(path) {
+            Some(folder) => Cow::Borrowed(&folder.data),
+            None => Cow::Owned(base.map(read).transpose()?.unwrap_or_default()),
+        };
+        let mut kept = Vec::new();
+        let mut fresh = Vec::new();
+        for entry in entries(&data) {
+            let entry = entry?;
+            match std::str::from_utf8(entry.name).ok().and_then(|name| nodes.remove_entry(name)) {
+                Some((name, node)) => fresh.extend(self.entry(path, &name, node, Some(&entry))?),
+                None => kept.push(entry),
+            }
+        }
+        for (name, node) in nodes {
+            fresh.extend(self.entry(path, &name, node, None)?);
+        }
+        if kept.is_empty() && fresh.is_empty() {
+            return Ok(None);
+        }
+        let mut fresh = fresh.iter().filter_map(|bytes| raw_entry(bytes)).collect::<Vec<_>>();
+        fresh.sort_by(|one, other| one.key().cmp(other.key()));
+        let (mut kept, mut fresh) = (kept.into_iter().peekable(), fresh.into_iter().peekable());
+        let mut out = Vec::with_capacity(data.len() + 1024);
+        loop {
+            let next = match (kept.peek(), fresh.peek()) {
+                (Some(old), Some(new)) if new.key().lt(old.key()) => fresh.next(),
+                (Some(_), _) => kept.next(),
+                (None, _) => fresh.next(),
+            };
+            match next {
+                Some(entry) => out.extend_from_slice(entry.bytes),
+                None => return self.write(ObjectType::Tree, &out).map(Some),
+            }
+        }
+    }
+
+    /// The entry of a name in the form of a tree object; none: there is nothing any more.
+    fn entry(
+        &mut self,
+        folder: &str,
+        name: &str,
+        node: Node,
+        old: Option<&RawEntry<'_>>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let (mode, id) = match node {
+            Node::Remove => return Ok(None),
+            Node::Write(id) => (old.map_or(FILE, |entry| entry.mode), id),
+            Node::Folder(nodes) => {
+                let path = format!("{folder}/{name}");
+                let path = path.trim_start_matches('/');
+                match self.folder(path, old.map(|entry| entry.id), nodes)? {
+                    Some(id) => (FOLDER, id),
+                    None => return Ok(None),
+                }
+            }
+        };
+        let mut bytes = format!("{mode:o} {name}\0").into_bytes();
+        bytes.extend_from_slice(id.as_bytes());
+        Ok(Some(bytes))
+    }
 }

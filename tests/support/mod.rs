@@ -10,12 +10,14 @@ pub mod fake_aws;
 pub mod gate;
 pub mod git_server;
 pub mod history;
+pub mod git_server;
 pub mod module;
 pub mod python;
 pub mod random;
 pub mod repository;
 pub mod run;
 pub mod runtime_api;
+pub mod tls_server;
 
 use std::path::Path;
 use std::process::{Command, Output};
