@@ -87,7 +87,11 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
     let before = function.invoke(&scheduled()).succeeded();
     assert_eq!(bare.head("main"), head, "seed {seed}: a full export finds nothing to do: {before}");
     let commits = bare.commits("main");
-    println!("played {played:.1?}, compared {:.1?}, cpu {:.1?}", start.elapsed(), function.cpu_time());
+    println!(
+        "played {played:.1?}, compared {:.1?}, cpu {:.1?}",
+        start.elapsed(),
+        function.cpu_time()
+    );
     assert_every_commit_stands_alone(&bare, &commits, emulator, seed);
     commits.len()
 }

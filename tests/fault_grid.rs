@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::fake_aws::{self, FakeAws, Fault, How, OrganizationsPolicy, Role, World};
@@ -109,12 +109,17 @@ fn account_after(changes: &BTreeSet<Change>) -> World {
     world
 }
 
-/// A repository that holds a full export of the account after these changes.
-fn exported(changes: &BTreeSet<Change>) -> &'static Path {
-    static REPOSITORIES: Mutex<BTreeMap<BTreeSet<Change>, &'static Path>> =
-        Mutex::new(BTreeMap::new());
+/// A repository that holds a full export of the account after some changes.
+#[derive(Clone)]
+struct Exported {
+    path: PathBuf,
+    tree: String,
+}
+
+fn exported(changes: &BTreeSet<Change>) -> Exported {
+    static REPOSITORIES: Mutex<BTreeMap<BTreeSet<Change>, Exported>> = Mutex::new(BTreeMap::new());
     let mut repositories = lock(&REPOSITORIES);
-    repositories.entry(changes.clone()).or_insert_with(|| {
+    let found = repositories.entry(changes.clone()).or_insert_with(|| {
         let aws = FakeAws::start(account_after(changes));
         let folder = tempfile::tempdir().expect("a folder");
         export(&aws.environment(), folder.path(), &["--quiet"]).succeeded();
@@ -123,13 +128,14 @@ fn exported(changes: &BTreeSet<Change>) -> &'static Path {
             tree.contents().into_iter().map(|(path, text)| (path, Some(text))).collect();
         let path = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
         Bare::init(&path).commit("main", &files, "Export");
-        Box::leak(path.into_boxed_path())
-    })
+        let tree = git(&path, &["rev-parse", "main^{tree}"]).trim().to_owned();
+        Exported { path, tree }
+    });
+    found.clone()
 }
 
-/// The tree of [`exported`].
 fn tree_after(changes: &BTreeSet<Change>) -> String {
-    git(exported(changes), &["rev-parse", "main^{tree}"]).trim().to_owned()
+    exported(changes).tree
 }
 
 // --- a function and its surroundings ----------------------------------------------
@@ -166,9 +172,9 @@ const USUAL: Setting = Setting {
     disk: None,
 };
 const WARM: Setting = Setting { is_warm: true, ..USUAL };
-/// Looks at AWS again after every push.
-const AGAIN: Setting = Setting { lease: "0.001", ..USUAL };
-const SHORT: Setting = Setting { time: Duration::from_secs(6), ..USUAL };
+/// The lease with which a function looks at AWS again after every push.
+const AGAIN: &str = "0.001";
+const SHORT: Setting = Setting { time: Duration::from_secs(10), ..USUAL };
 const SMALL_DISK: Setting = Setting { disk: Some("1m"), ..USUAL };
 
 struct Stage {
@@ -213,7 +219,7 @@ impl Stage {
         let git_server = GitServer::start();
         git_server.ask_for(Some((USER, TOKEN)));
         let bare = git_server.repository("r");
-        let start = exported(&BTreeSet::new());
+        let start = exported(&BTreeSet::new()).path;
         copy_folder(&start.join("objects"), &bare.path.join("objects"));
         copy_folder(&start.join("refs"), &bare.path.join("refs"));
         let stage = Arc::new(Stage {
@@ -239,7 +245,7 @@ impl Stage {
             ("REPOSITORY", format!("{}/r.git", self.gate.url)),
             ("TOKEN_SECRET", SECRET.to_owned()),
             ("CLONE", self.clone.to_str().expect("UTF-8").to_owned()),
-            ("PAUSE", "0.05".to_owned()),
+            ("PAUSE", "0.3".to_owned()),
             ("LEASE", self.setting.lease.to_owned()),
         ];
         for (name, value) in ours {
@@ -287,13 +293,24 @@ impl Stage {
     }
 
     fn invoke(&self, payload: &Value) -> Outcome {
-        let outcome = self.function().invoke(Invocation::new(payload).time(self.setting.time));
+        self.invoke_for(payload, self.setting.time)
+    }
+
+    fn invoke_for(&self, payload: &Value, time: Duration) -> Outcome {
+        let outcome = self.function().invoke(Invocation::new(payload).time(time));
         let _ = writeln!(lock(&self.answers), "{:?}", outcome.answer);
         match outcome.answer {
             Answer::Response(answer) => match answer.get("batchItemFailures") {
                 Some(failures) if failures != &json!([]) => Outcome::HandedBack,
                 _ => Outcome::Converged,
             },
+            // A direct event cannot be handed back.
+            Answer::Error(error)
+                if self.setting.how == Way::Direct
+                    && error.error_type.starts_with("AwsIamGitops.") =>
+            {
+                Outcome::HandedBack
+            }
             Answer::Error(error) => match error.error_type.as_str() {
                 "AwsIamGitops.Retryable" => Outcome::Retryable,
                 "AwsIamGitops.Permanent" => Outcome::Permanent,
@@ -338,6 +355,12 @@ impl Stage {
         let _ = fs::write(self.disk().join("fill"), vec![1; 1 << 20]);
     }
 
+    /// The same, with a download that broke off.
+    fn fill_clone(&self) {
+        let pack = self.disk().join("clone/objects/pack/pack_git2_0123456789abcdef");
+        let _ = fs::write(pack, vec![1; 1 << 20]);
+    }
+
     /// Once AWS is asked about this: does that.
     fn when_read(
         self: &Arc<Stage>,
@@ -349,6 +372,24 @@ impl Stage {
         self.aws.watch(move |request| {
             if !is_done
                 && request.operation == operation
+                && let Some(stage) = stage.upgrade()
+            {
+                is_done = true;
+                act(&stage);
+            }
+        });
+    }
+
+    /// When what AWS did not find is looked up again: does that.
+    fn at_second_look(self: &Arc<Stage>, act: impl Fn(&Stage) + Send + 'static) {
+        let stage = Arc::downgrade(self);
+        let mut first = None;
+        let mut is_done = false;
+        self.aws.watch(move |request| {
+            if is_done || request.service != "iam" {
+                return;
+            }
+            if first.get_or_insert_with(Instant::now).elapsed() > Duration::from_millis(150)
                 && let Some(stage) = stage.upgrade()
             {
                 is_done = true;
@@ -449,7 +490,6 @@ impl Stage {
         );
         let distinct: BTreeSet<&String> = trees.iter().collect();
         assert_eq!(distinct.len(), trees.len(), "{what}: a commit twice\n{}", self.log());
-        self.bare.check();
     }
 
     fn assert_no_secret(&self, what: &str) {
@@ -558,11 +598,13 @@ fn play(case: &Case, what: &str) -> Outcome {
     );
     stage.lift();
     if outcome != Outcome::Converged {
-        let again = stage.invoke(&payload);
+        // Calls that were throttled stay slow for a while.
+        let again = stage.invoke_for(&payload, Duration::from_secs(60));
         assert_eq!(again, Outcome::Converged, "{what}, delivered again\n{}", stage.log());
         stage.assert_commits_are_true(what);
     }
     assert_eq!(stage.trees().first(), Some(&wanted), "{what}\n{}", stage.log());
+    stage.bare.check();
     stage.assert_no_secret(what);
     outcome
 }
@@ -576,52 +618,76 @@ const NO_LOGIN: &str = "the token is kept between the fetch and the push";
 const BRIEFLY: usize = 2;
 const EVER: usize = usize::MAX;
 
-/// A fault of AWS: while connecting or at the first call about the entity, at later calls, and at
-/// the second look that follows a slow push.
-fn aws_row(name: &str, how: How, times: usize) -> Row {
+/// A fault of AWS: while connecting, at every call of a reading, and at the second look that
+/// follows a slow push.
+fn aws_row(name: &str, base: &Setting, how: How, times: usize) -> Row {
     let fault = move |operation| Fault::new(operation, how).times(times);
-    let arm =
-        move |operation| move |stage: &Arc<Stage>| stage.world().faults.push(fault(operation));
-    let at = |operation, changes, way| case(Setting { changes, how: way, ..USUAL }, arm(operation));
-    let queue = Way::Queue;
+    let at = |operation, changes, how| {
+        case(Setting { changes, how, ..base.clone() }, move |stage| {
+            stage.world().faults.push(fault(operation));
+        })
+    };
     let mut reading = vec![
-        at("ListRolePolicies", &[Change::Role][..], queue),
-        at("GetRolePolicy", &[Change::Role], queue),
-        at("GetPolicyVersion", &[Policy], queue),
-        at("ListTargetsForPolicy", &[Organizations], queue),
-        at("GetPolicyVersion", &[Change::Role, Policy], queue),
+        at("GetRole", &[Change::Role][..], Way::Queue),
+        at("GetRolePolicy", &[Change::Role], Way::Queue),
+        at("GetRolePolicy", &[Change::Role], Way::Direct),
+        at("GetPolicyVersion", &[Policy], Way::Queue),
+        at("ListTargetsForPolicy", &[Organizations], Way::Queue),
+        at("GetPolicyVersion", &[Change::Role, Policy], Way::Queue),
         at("ListRoles", &ALL, Way::Schedule),
         at("GetAccountAuthorizationDetails", &ALL, Way::Schedule),
-        at("ListPolicies", &ALL, Way::Schedule),
     ];
-    // The second look at a role that was not found.
-    reading.push(case(Setting { changes: &[RoleDeleted], ..USUAL }, move |stage| {
-        let of_stage = Arc::downgrade(stage);
-        let mut count = 0;
-        stage.aws.watch(move |request| {
-            count += usize::from(request.operation == "GetRole");
-            if count == 2
-                && request.operation == "GetRole"
-                && let Some(stage) = of_stage.upgrade()
-            {
-                stage.world().faults.push(fault("GetRole"));
-            }
+    // Who is denied the first page may be in an account that has no say in its organization.
+    reading
+        .push(case(Setting { changes: &ALL, how: Way::Schedule, ..base.clone() }, move |stage| {
+            stage.world().faults.push(fault("ListPolicies").page(1))
+        }));
+    reading.push(case(Setting { is_warm: true, ..base.clone() }, move |stage| {
+        stage.world().faults.push(fault("ListAttachedRolePolicies"));
+    }));
+    reading.push(case(Setting { changes: &[RoleDeleted], ..base.clone() }, move |stage| {
+        stage.at_second_look(move |stage| {
+            let operations = [
+                "GetRole",
+                "ListRolePolicies",
+                "ListAttachedRolePolicies",
+                "ListInstanceProfilesForRole",
+            ];
+            stage.world().faults.extend(operations.map(fault));
         });
     }));
-    let again = case(AGAIN, move |stage| {
+    let again = case(Setting { lease: AGAIN, ..base.clone() }, move |stage| {
         stage.at_git(&PUSH[1..], 1, move |stage| {
             stage.world().faults.push(fault("GetRole"));
             Do::Pass
         });
     });
-    let warm = case(WARM, arm("GetRole"));
     Row {
         fault: format!("AWS {name}"),
         cells: [
-            of([at("GetCallerIdentity", &[Change::Role], queue)]),
-            of(reading.into_iter().chain([warm])),
+            of([at("GetCallerIdentity", &[Change::Role], Way::Queue)]),
+            of(reading),
             Cell::Never(NO_CALL),
             of([again]),
+        ],
+    }
+}
+
+/// AWS answers after the time limit.
+fn slow_aws_row() -> Row {
+    let late = |stage: &Stage| stage.world().delay = Duration::from_secs(60);
+    Row {
+        fault: "AWS slower than the time limit".to_owned(),
+        cells: [
+            of([case(SHORT, move |stage| late(stage))]),
+            of([case(SHORT, move |stage| stage.when_read("GetSecretValue", late))]),
+            Cell::Never(NO_CALL),
+            of([case(Setting { lease: AGAIN, ..SHORT }, move |stage| {
+                stage.at_git(&PUSH[1..], 1, move |stage| {
+                    late(stage);
+                    Do::Pass
+                });
+            })]),
         ],
     }
 }
@@ -661,14 +727,15 @@ fn git_row(name: &str, setting: &Setting, what: Do, times: usize) -> Row {
 
 fn grid() -> Vec<Row> {
     let mut rows = vec![
-        aws_row("throttled, briefly", How::Throttled, BRIEFLY),
-        aws_row("throttled", How::Throttled, EVER),
-        aws_row("5xx, briefly", How::Unavailable, BRIEFLY),
-        aws_row("5xx", How::Unavailable, EVER),
-        aws_row("denied", How::Denied, EVER),
-        aws_row("answer cut, briefly", How::ConnectionCut, BRIEFLY),
-        aws_row("answer cut", How::ConnectionCut, EVER),
-        aws_row("answer cut without a sign", How::TextCut, EVER),
+        aws_row("throttled, briefly", &USUAL, How::Throttled, 1),
+        aws_row("throttled", &SHORT, How::Throttled, EVER),
+        aws_row("5xx, briefly", &USUAL, How::Unavailable, BRIEFLY),
+        aws_row("5xx", &USUAL, How::Unavailable, EVER),
+        aws_row("denied", &USUAL, How::Denied, EVER),
+        aws_row("answer cut, briefly", &USUAL, How::ConnectionCut, BRIEFLY),
+        aws_row("answer cut", &SHORT, How::ConnectionCut, EVER),
+        aws_row("answer cut without a sign", &USUAL, How::TextCut, EVER),
+        slow_aws_row(),
         git_row("401", &USUAL, Do::Answer(401), EVER),
         git_row("403", &USUAL, Do::Answer(403), EVER),
         git_row("404", &USUAL, Do::Answer(404), EVER),
@@ -692,27 +759,8 @@ fn grid() -> Vec<Row> {
         ],
     });
     rows.extend(secret_rows());
-    rows.push(Row {
-        fault: "disk full".to_owned(),
-        cells: [
-            of([case(SMALL_DISK, |stage| {
-                stage.when_read("GetCallerIdentity", Stage::fill);
-            })]),
-            of([case(SMALL_DISK, |stage| stage.when_read("GetRole", Stage::fill))]),
-            of([case(SMALL_DISK, |stage| {
-                stage.at_git(&PUSH[..1], 1, |stage| {
-                    stage.fill();
-                    Do::Pass
-                });
-            })]),
-            of([case(SMALL_DISK, |stage| {
-                stage.at_git(&PUSH[1..], 1, |stage| {
-                    stage.fill();
-                    Do::Pass
-                });
-            })]),
-        ],
-    });
+    rows.push(disk_row("disk full", Stage::fill));
+    rows.push(disk_row("disk full of what was left in the clone", Stage::fill_clone));
     let kill_at = |texts: &'static [&'static str], what| {
         case(USUAL, move |stage| {
             stage.at_git(texts, 1, move |stage| {
@@ -747,6 +795,26 @@ fn grid() -> Vec<Row> {
         ],
     });
     rows
+}
+
+fn disk_row(name: &str, fill: fn(&Stage)) -> Row {
+    let at_push = |texts: &'static [&'static str]| {
+        case(SMALL_DISK, move |stage| {
+            stage.at_git(texts, 1, move |stage| {
+                fill(stage);
+                Do::Pass
+            });
+        })
+    };
+    Row {
+        fault: name.to_owned(),
+        cells: [
+            of([case(SMALL_DISK, move |stage| stage.when_read("GetSecretValue", fill))]),
+            of([case(SMALL_DISK, move |stage| stage.when_read("GetRole", fill))]),
+            of([at_push(&PUSH[..1]), at_push(&PUSH[1..])]),
+            of([case(SMALL_DISK, move |stage| stage.after_push(fill, |_| Do::Pass))]),
+        ],
+    }
 }
 
 /// What a process that is killed at a bad moment leaves in the clone.
@@ -789,7 +857,7 @@ fn secret_rows() -> Vec<Row> {
             of([case(USUAL, move |stage| stage.after_push(act, |_| Do::Pass))]),
         ],
     };
-    let secrets_manager = |name: &str, how: How, times: usize| {
+    let secrets_manager = |name: &str, setting: Setting, how: How, times: usize| {
         let fault = move || Fault::new("GetSecretValue", how).times(times);
         let refused = move |stage: &Stage| {
             stage.rotate();
@@ -798,15 +866,15 @@ fn secret_rows() -> Vec<Row> {
         Row {
             fault: format!("Secrets Manager {name}"),
             cells: [
-                of([case(USUAL, move |stage| stage.world().faults.push(fault()))]),
+                of([case(setting.clone(), move |stage| stage.world().faults.push(fault()))]),
                 Cell::Never(NO_LOGIN),
-                of([case(USUAL, move |stage| {
+                of([case(setting.clone(), move |stage| {
                     stage.at_git(&PUSH[1..], 1, move |stage| {
                         refused(stage);
                         Do::Pass
                     });
                 })]),
-                of([case(USUAL, move |stage| stage.after_push(refused, |_| Do::Pass))]),
+                of([case(setting.clone(), move |stage| stage.after_push(refused, |_| Do::Pass))]),
             ],
         }
     };
@@ -815,9 +883,9 @@ fn secret_rows() -> Vec<Row> {
         revoked("secret missing, its token revoked", both),
         revoked("secret rotated", Stage::rotate),
         revoked("token revoked, secret not yet rotated", Stage::revoke),
-        secrets_manager("throttled, briefly", How::Throttled, BRIEFLY),
-        secrets_manager("throttled", How::Throttled, EVER),
-        secrets_manager("denied", How::Denied, EVER),
+        secrets_manager("throttled, briefly", USUAL, How::Throttled, 1),
+        secrets_manager("throttled", SHORT, How::Throttled, EVER),
+        secrets_manager("denied", USUAL, How::Denied, EVER),
     ]
 }
 
@@ -840,12 +908,12 @@ fn play_all(rows: &[Row]) -> Vec<[BTreeSet<Outcome>; 4]> {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..12 {
+        for _ in 0..24 {
             scope.spawn(|| {
                 while let Some((row, column, what, case)) =
                     jobs.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let started = std::time::Instant::now();
+                    let started = Instant::now();
                     let played = std::panic::AssertUnwindSafe(|| play(case, what));
                     match std::panic::catch_unwind(played) {
                         Ok(outcome) => {

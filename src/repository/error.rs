@@ -50,7 +50,8 @@ impl GitError {
 
     /// Whether the same again, from the fetch on, may succeed.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.reason, Reason::Unavailable | Reason::Rejected | Reason::Corrupt)
+        use Reason::{Corrupt, NoSpace, Rejected, Unavailable};
+        matches!(self.reason, Unavailable | Rejected | Corrupt | NoSpace)
     }
 
     /// What to do about it.

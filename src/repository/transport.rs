@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::error::{Failure, Reason, chain};
 use super::remote::Remote;
+use crate::aws::CallError;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
@@ -40,6 +41,9 @@ pub trait Credentials: Send + Sync {
 
     /// The server did not accept the login: what is remembered of it is to be forgotten.
     fn refused(&self);
+
+    /// From when on nobody waits for a login any more.
+    fn set_deadline(&self, _: Option<Instant>) {}
 }
 
 /// For servers that need no login.
@@ -122,6 +126,7 @@ impl Connection {
 
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         lock(&self.state).deadline = deadline;
+        self.credentials.set_deadline(deadline);
     }
 
     /// What really was behind libgit2's last error.
@@ -182,7 +187,12 @@ impl Connection {
         let mut is_first = true;
         loop {
             let login = self.credentials.authorization(&self.remote).map_err(|error| {
-                Failure::new(Reason::Other, format!("no login for the server: {error:#}"))
+                let is_passing = error
+                    .chain()
+                    .filter_map(|cause| cause.downcast_ref::<CallError>())
+                    .any(|error| error.reason.is_passing());
+                let reason = if is_passing { Reason::Unavailable } else { Reason::Other };
+                Failure::new(reason, format!("no login for the server: {error:#}"))
             })?;
             let mut request = request();
             if let Some(login) = &login {

@@ -1,6 +1,6 @@
 //! What stands before a server: it passes requests on, and at a moment of the test's choice not.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -35,9 +35,15 @@ pub struct Gate {
     runtime: Option<tokio::runtime::Runtime>,
 }
 
+/// One for all, as a client reads the system's certificates; its connections end with their use, as
+/// each belongs to a gate's own runtime.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+    builder.build().expect("a client")
+});
+
 struct Shared {
     server: String,
-    client: reqwest::Client,
     watch: Mutex<Option<Watch>>,
     then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -52,7 +58,6 @@ impl Gate {
             .expect("a runtime");
         let shared = Arc::new(Shared {
             server: server.to_owned(),
-            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             watch: Mutex::default(),
             then: Mutex::default(),
         });
@@ -139,7 +144,7 @@ async fn pass(
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
     let url = format!("{}{target}", shared.server);
-    let request = shared.client.request(method, url).headers(headers).body(body);
+    let request = CLIENT.request(method, url).headers(headers).body(body);
     let response = request.send().await.expect("the server answers");
     let (status, mut fields) = (response.status(), response.headers().clone());
     fields.remove(header::CONTENT_LENGTH);

@@ -10,7 +10,6 @@ pub mod fake_aws;
 pub mod gate;
 pub mod git_server;
 pub mod history;
-pub mod git_server;
 pub mod module;
 pub mod python;
 pub mod random;
