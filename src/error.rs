@@ -27,10 +27,14 @@ pub fn text(error: &anyhow::Error) -> String {
     out
 }
 
-/// The text for one line: the error and its causes.
+/// The text for one line: the error, its causes, and the hint in parentheses.
 pub fn described(error: &anyhow::Error) -> String {
     let parts: Vec<String> = error.chain().map(ToString::to_string).collect();
-    parts.join(": ")
+    let text = parts.join(": ");
+    match error.chain().find_map(hint) {
+        Some(hint) => format!("{text} ({hint})"),
+        None => text,
+    }
 }
 
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
@@ -65,5 +69,6 @@ mod tests {
         let refused = Refused { error: "no".to_owned(), hint: "try that" };
         let error = Err::<(), _>(refused).context("cannot export").unwrap_err();
         assert_eq!(text(&error), "error: cannot export\n  caused by: no\n\nhint: try that\n");
+        assert_eq!(described(&error), "cannot export: no (try that)");
     }
 }

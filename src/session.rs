@@ -1,14 +1,16 @@
 //! The connections of a function or of one command: AWS, the repository, and the login for it.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::aws::{self, Connection, Live, Secrets, Source};
 use crate::credentials::{self, SystemClock};
 use crate::progress::Progress;
-use crate::repository::{Remote, Repository};
+use crate::repository::{Credentials, Remote, Repository};
 use crate::settings::SyncSettings;
 use crate::sync::{Outcome, Task, sync};
 
@@ -17,6 +19,26 @@ pub struct Session {
     pub source: Source,
     repository: Repository,
     settings: SyncSettings,
+    /// Held as long as the clone is in use.
+    _lock: File,
+}
+
+/// Waits until no other process uses the clone in a folder.
+fn lock(clone: &Path) -> anyhow::Result<File> {
+    let path = clone.with_extension("lock");
+    let open = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = File::create(&path)?;
+        if file.try_lock().is_err() {
+            warn!(lock = path.display().to_string(), "another run uses the clone, waiting for it");
+            file.lock()?;
+        }
+        Ok(file)
+    };
+    let opened: std::io::Result<File> = open();
+    opened.with_context(|| format!("cannot lock `{}`", path.display()))
 }
 
 impl Session {
@@ -53,7 +75,8 @@ impl Session {
             .context("cannot find out which AWS account this is")?;
         info!(account = live.account.id, principal = live.principal, "connected");
         let secrets = Secrets::new(&config);
-        Session::with(settings, Source::Live(live), secrets)
+        let login = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        Session::with(settings, Source::Live(live), login)
     }
 
     /// A session that reads from a source that is open already.
@@ -64,13 +87,13 @@ impl Session {
     pub fn with(
         settings: SyncSettings,
         source: Source,
-        secrets: Secrets,
+        login: Arc<dyn Credentials>,
     ) -> anyhow::Result<Session> {
         let remote = Remote::parse(settings.repository.address())?;
-        let credentials = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        let lock = lock(&settings.clone)?;
         let certificates = settings.certificates.as_deref();
-        let repository = Repository::open(remote, &settings.clone, credentials, certificates)?;
-        Ok(Session { source, repository, settings })
+        let repository = Repository::open(remote, &settings.clone, login, certificates)?;
+        Ok(Session { source, repository, settings, _lock: lock })
     }
 
     /// Does one run.

@@ -11,6 +11,7 @@ pub mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,7 +50,9 @@ pub fn of_folder(folder: &Path) -> anyhow::Result<FileSettings> {
     let path = folder.join(file::FILE_NAME);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(FileSettings::parse(&path.display().to_string(), &text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileSettings::default()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(FileSettings::default())
+        }
         Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     }
 }
@@ -182,7 +185,7 @@ pub struct SyncSettings {
     pub branch: String,
     /// The folder that holds the clone from one run to the next.
     pub clone: PathBuf,
-    /// A file with the certificates that servers are trusted by, in place of the system's.
+    /// A file of certificate authorities that servers are trusted by besides the system's.
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
     /// Calls to AWS in flight at once.
@@ -229,7 +232,9 @@ impl SyncSettings {
         }
         Ok(SyncSettings {
             branch: arguments.branch.or(environment.branch).unwrap_or_else(|| "main".to_owned()),
-            clone: environment.clone.unwrap_or_else(|| values::default_clone(&repository)),
+            clone: environment.clone.unwrap_or_else(|| {
+                values::default_clone(&repository, environment.cache.as_deref())
+            }),
             repository,
             certificates: environment.certificates,
             token,

@@ -14,9 +14,11 @@ use tracing::{debug, info, warn};
 
 use crate::aws::Source;
 use crate::commit_message::{CommitMessage, committer};
+use crate::error::Refused;
 use crate::event::{Record, Touched, touched};
 use crate::export;
 use crate::inventory;
+use crate::invisible::visible;
 use crate::repository::{Commit, GitError, Oid, Reason, Repository, Tree};
 use crate::resource::{Inventory, KINDS, Kind};
 use crate::scope::Scope;
@@ -154,6 +156,9 @@ impl Run<'_> {
         let branch = &self.settings.branch;
         let head = block_in_place(|| self.repository.fetch(branch))?;
         debug!(head = head.map(|id| id.to_string()), "fetched");
+        if head.is_none() && self.has_appeared()? {
+            return Ok(Next::Again);
+        }
         let mut seen = self.read(head).await?;
         let tree = block_in_place(|| self.repository.tree(head, seen.coverage.prefix()))?;
         let wanted = |kind: &Kind| seen.coverage.kinds.contains(kind.plural);
@@ -170,7 +175,7 @@ impl Run<'_> {
         }
         self.outcome.entities_read = seen.inventory.entities().count();
         self.outcome.unread = unread(&seen.inventory, &summary);
-        self.outcome.summary = summary;
+        let earlier = std::mem::replace(&mut self.outcome.summary, summary);
         if self.task.dry_run {
             self.outcome.patch = block_in_place(|| tree.patch())?;
             return Ok(Next::Done);
@@ -178,11 +183,38 @@ impl Run<'_> {
         seen.doubtful = changed(&self.outcome.summary, &seen.inventory);
         let commit = self.commit(&tree)?;
         let next = match commit {
+            None if !self.outcome.commits.is_empty() => {
+                self.outcome.summary.kinds = earlier.kinds;
+                Ok(Next::Done)
+            }
             None => self.look_again(&mut seen).await,
             Some(commit) => self.push(commit, &mut seen),
         };
         self.seen = Some(seen);
         next
+    }
+
+    /// A first commit is made in an empty repository alone: whether somebody else made it by now.
+    fn has_appeared(&self) -> anyhow::Result<bool> {
+        let branch = &self.settings.branch;
+        let branches = block_in_place(|| self.repository.branches())?;
+        if branches.is_empty() || branches.contains(branch) {
+            return Ok(!branches.is_empty());
+        }
+        let mut names: Vec<_> =
+            branches.iter().take(5).map(|name| format!("`{}`", visible(name))).collect();
+        if let more @ 1.. = branches.len() - names.len() {
+            names.push(format!("{more} more"));
+        }
+        Err(Refused {
+            error: format!(
+                "`{}` has no branch `{branch}`, only {}",
+                self.repository.remote(),
+                names.join(", ")
+            ),
+            hint: "name another with `--branch` or AWS_IAM_GITOPS_BRANCH, or make that branch first",
+        }
+        .into())
     }
 
     /// Reads the scope from AWS; later attempts only what may have changed since.
@@ -296,7 +328,7 @@ impl Run<'_> {
 
     /// Somebody who read before the change that caused this run may yet push what they read.
     async fn look_again(&mut self, seen: &mut Seen) -> anyhow::Result<Next> {
-        let is_by_event = !self.task.records.is_empty() && self.outcome.commits.is_empty();
+        let is_by_event = !self.task.records.is_empty();
         if !is_by_event || seen.looked_again || matches!(seen.source, Source::Dump(_)) {
             return Ok(Next::Done);
         }

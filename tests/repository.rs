@@ -581,7 +581,7 @@ fn redirect_to_another_host_does_not_get_the_token() {
         server.faults(vec![Fault::all(about, How::Redirect(other.url.clone()))]);
         let mut client = Client::with(&url, Token::new(Some(TOKEN), None));
         let error = client.repository.fetch("main").unwrap_err();
-        assert_eq!(error.reason, Reason::Other, "{error}");
+        assert_eq!(error.reason, Reason::Unauthorized, "{error}");
         assert!(other.take_requests().is_empty());
     }
 }
@@ -618,6 +618,8 @@ fn ref_whose_name_is_not_utf_8_does_no_harm() {
     }
 }
 
+type Damage<'a> = &'a dyn Fn(&Path);
+
 /// Does this to every file of objects in a clone.
 fn damage(clone: &Path, how: impl Fn(&Path)) {
     for (path, _) in everything_in(&clone.join("objects")) {
@@ -645,7 +647,7 @@ fn damaged_clone_heals() {
         fs::remove_file(path).unwrap();
         fs::write(path, &content[..length.min(content.len())]).unwrap();
     };
-    let kinds: [(&str, &dyn Fn(&Path)); 5] = [
+    let kinds: [(&str, Damage<'_>); 5] = [
         ("removed", &|path| fs::remove_file(path).unwrap()),
         ("overwritten", &overwrite),
         ("empty", &|path| replace(path, 0)),

@@ -165,6 +165,13 @@ impl Live {
         self.details.get_or_init(read).await.as_ref().map_err(Clone::clone)
     }
 
+    /// Waits before what is not found is looked up again, but not beyond the deadline.
+    pub async fn pause(&self) {
+        let end = Instant::now() + self.pause;
+        let end = self.deadline.map_or(end, |deadline| deadline.min(end));
+        tokio::time::sleep_until(end.into()).await;
+    }
+
     async fn read_authorization_details(&self) -> Result<Details, CallError> {
         let call = "iam:GetAccountAuthorizationDetails";
         let mut filters = vec![EntityType::Role, EntityType::LocalManagedPolicy];

@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+pub mod local;
 mod remote;
 mod transport;
 mod tree;
@@ -110,6 +111,23 @@ impl Repository {
             fetched => fetched,
         };
         fetched.map_err(|failure| failure.during(action))
+    }
+
+    /// The branches that the remote has.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be read.
+    pub fn branches(&self) -> Result<Vec<String>, GitError> {
+        let references = match self.remote.folder() {
+            Some(folder) => references_of_folder(folder),
+            None => self.references_of_server(),
+        };
+        let references = references.map_err(|failure| {
+            failure.during(format!("cannot list the branches of `{}`", self.remote))
+        })?;
+        let branch = |name: &String| name.strip_prefix("refs/heads/").map(str::to_owned);
+        Ok(references.iter().filter_map(branch).collect())
     }
 
     /// The files of a commit below a prefix; none: a repository without a commit.
@@ -261,6 +279,16 @@ impl Repository {
         }
         check(&git, head)?;
         Ok(Some(head))
+    }
+
+    fn references_of_server(&self) -> Result<Vec<String>, Failure> {
+        let connection = self.connection();
+        let git = lock(&self.store.git);
+        let real = |error| connection.take_failure().unwrap_or_else(|| Failure::from(error));
+        connection.take_failure();
+        let mut remote = git.remote_anonymous(&connection.url())?;
+        let server = remote.connect_auth(Direction::Fetch, None, None).map_err(real)?;
+        Ok(server.list()?.iter().map(|head| head.name().to_owned()).collect())
     }
 
     fn fetch_from_folder(&self, folder: &Path, reference: &str) -> Result<Option<Oid>, Failure> {
@@ -418,6 +446,14 @@ fn open_folder(folder: &Path) -> Result<git2::Repository, Failure> {
     })
 }
 
+fn references_of_folder(folder: &Path) -> Result<Vec<String>, Failure> {
+    let there = open_folder(folder)?;
+    let references = there.references().map_err(|error| foreign(&error))?;
+    let name =
+        |reference: git2::Reference| String::from_utf8_lossy(reference.name_bytes()).into_owned();
+    Ok(references.flatten().map(name).collect())
+}
+
 /// A failure of a repository that is not our clone: making the clone anew would not help.
 fn foreign(error: &git2::Error) -> Failure {
     let failure = Failure::new(Reason::Other, error.message());
@@ -511,7 +547,11 @@ impl Store {
         fs::write(&owner, "")?;
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).external_template(false);
-        git2::Repository::init_opts(folder, &options)?;
+        let git = git2::Repository::init_opts(folder, &options)?;
+        // Trees of large folders are no use as deltas of each other, and trying takes long. That
+        // libgit2 takes its threshold for large objects from here is an oversight of its own.
+        git.config()?.set_i32("pack.deltaCacheSize", 64 << 10)?;
+        drop(git);
         fs::write(&owner, identity)?;
         Ok(store(open_clone(folder)?))
     }

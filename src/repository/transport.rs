@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use super::error::{Failure, Reason, chain};
 use super::remote::Remote;
 use crate::aws::CallError;
+use crate::credentials::GitHubError;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
@@ -55,6 +56,15 @@ impl Credentials for Anonymous {
     }
 
     fn refused(&self) {}
+}
+
+/// Whether the login may be had later: where it comes from did not answer.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_aws = cause.downcast_ref::<CallError>();
+        of_aws.is_some_and(|error| error.reason.is_passing())
+            || cause.downcast_ref::<GitHubError>().is_some_and(GitHubError::is_passing)
+    })
 }
 
 /// What basic authentication sends.
@@ -187,11 +197,10 @@ impl Connection {
         let mut is_first = true;
         loop {
             let login = self.credentials.authorization(&self.remote).map_err(|error| {
-                let is_passing = error
-                    .chain()
-                    .filter_map(|cause| cause.downcast_ref::<CallError>())
-                    .any(|error| error.reason.is_passing());
-                let reason = if is_passing { Reason::Unavailable } else { Reason::Other };
+                let reason = match is_passing(&error) {
+                    true => Reason::Unavailable,
+                    false => Reason::Unauthorized,
+                };
                 Failure::new(reason, format!("no login for the server: {error:#}"))
             })?;
             let mut request = request();
@@ -315,7 +324,7 @@ fn wait<T>(
             .expect("a thread can be started")
     });
     match runtime.block_on(async { tokio::time::timeout(limit, future).await }) {
-        Ok(result) => result.map_err(|error| network_failure(error)),
+        Ok(result) => result.map_err(network_failure),
         Err(_) => {
             let message = format!("the server said nothing for {} s", limit.as_secs_f32().round());
             Err(Failure::new(Reason::Unavailable, message))

@@ -157,7 +157,7 @@ impl Tree {
             return Ok(content.clone());
         }
         self.store.with("cannot read the clone", |repository| {
-            Ok(read(&repository.odb()?, id, ObjectType::Blob)?)
+            read(&repository.odb()?, id, ObjectType::Blob)
         })
     }
 
@@ -196,8 +196,9 @@ impl Tree {
             return refuse("a file stands where a folder should be");
         }
         let below = format!("{path}/");
-        let mut inside = changes.files.range(below.clone()..);
-        if inside.any(|(path, id)| path.starts_with(&below) && id.is_some()) {
+        let inside = changes.files.range(below.clone()..);
+        let mut inside = inside.take_while(|(path, _)| path.starts_with(&below));
+        if inside.any(|(_, id)| id.is_some()) {
             return refuse("it is a folder");
         }
         if committed == Some(id) {

@@ -18,32 +18,45 @@ use crate::invisible::visible;
 
 const OURS: &str = "AWS_IAM_GITOPS_";
 
-/// Our variables, without [`OURS`].
-const NAMES: [&str; 20] = [
-    "REPOSITORY",
-    "BRANCH",
-    "PREFIX",
-    "KINDS",
-    "AWS_MANAGED",
-    "ORGANIZATIONS_ATTACHMENTS",
-    "MANAGED_ELSEWHERE",
-    "IMPORTS",
-    "CONCURRENCY",
-    "LEASE",
-    "PAUSE",
-    "CLONE",
-    "TOKEN",
-    "TOKEN_SECRET",
-    "TOKEN_PARAMETER",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_INSTALLATION_ID",
-    "GITHUB_APP_KEY_SECRET",
-    "GITHUB_APP_KEY_PARAMETER",
-    "GITHUB_API",
+/// Our variables without [`OURS`], each with what it sets.
+const VARIABLES: [(&str, &str); 20] = [
+    ("REPOSITORY", "the repository, as in `--repository`"),
+    ("BRANCH", "the branch to commit to; otherwise `main`"),
+    ("PREFIX", "as `prefix` in the file"),
+    ("KINDS", "as `kinds` in the file, with commas: `roles,policies`"),
+    ("AWS_MANAGED", "as `aws_managed` in the file"),
+    ("ORGANIZATIONS_ATTACHMENTS", "as `organizations_attachments` in the file"),
+    ("MANAGED_ELSEWHERE", "as `managed_elsewhere` in the file"),
+    ("IMPORTS", "as `imports` in the file"),
+    ("CONCURRENCY", "AWS calls in flight at once; otherwise 8"),
+    ("LEASE", "how long a reading of AWS is fresh; otherwise 4 seconds"),
+    ("PAUSE", "before AWS is asked twice; otherwise 2 seconds"),
+    ("CLONE", "the clone's folder; otherwise one for temporary files"),
+    ("TOKEN", "the token itself, for the command line"),
+    ("TOKEN_SECRET", "the secret of Secrets Manager that holds the token"),
+    ("TOKEN_PARAMETER", "the parameter of Systems Manager that holds the token"),
+    ("GITHUB_APP_ID", "the GitHub App that may write to the repository"),
+    ("GITHUB_APP_INSTALLATION_ID", "its installation; otherwise GitHub is asked"),
+    ("GITHUB_APP_KEY_SECRET", "the secret that holds the App's private key"),
+    ("GITHUB_APP_KEY_PARAMETER", "the parameter that holds the App's private key"),
+    ("GITHUB_API", "GitHub's REST API; otherwise as the repository's host has it"),
 ];
 
 /// Variables of other programs that mean something here.
-const OTHERS: [&str; 4] = ["GIT_SSL_CAINFO", "GH_TOKEN", "GITHUB_TOKEN", "GITHUB_SERVER_URL"];
+const OTHERS: [&str; 7] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "GIT_SSL_CAINFO",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GITHUB_SERVER_URL",
+];
+
+/// Our variables by their full names, each with what it sets.
+pub fn variables() -> impl Iterator<Item = (String, &'static str)> {
+    VARIABLES.iter().map(|(name, meaning)| (format!("{OURS}{name}"), *meaning))
+}
 
 /// Whether Lambda started this process.
 pub fn is_function() -> bool {
@@ -60,6 +73,8 @@ pub struct Environment {
     pub pause: Option<Duration>,
     pub lease: Option<Duration>,
     pub clone: Option<PathBuf>,
+    /// Where the user's programs keep what they can make anew; a function has no such place.
+    pub cache: Option<PathBuf>,
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
 }
@@ -100,6 +115,7 @@ impl Environment {
             pause: variables.parse("PAUSE", values::pause)?,
             lease: variables.parse("LEASE", values::pause)?,
             clone: variables.of_ours("CLONE").map(PathBuf::from),
+            cache: variables.cache(),
             certificates: variables.get("GIT_SSL_CAINFO").map(PathBuf::from),
             token: variables.token()?,
         })
@@ -109,6 +125,14 @@ impl Environment {
 struct Variables(BTreeMap<String, String>);
 
 impl Variables {
+    fn cache(&self) -> Option<PathBuf> {
+        if self.get("AWS_LAMBDA_RUNTIME_API").is_some() {
+            return None;
+        }
+        let of_home = || self.get("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        self.get("XDG_CACHE_HOME").map(PathBuf::from).or_else(of_home)
+    }
+
     fn collect(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Variables, SettingsError> {
@@ -116,8 +140,9 @@ impl Variables {
         for (name, value) in variables {
             let name = name.to_string_lossy().into_owned();
             if let Some(known) = name.strip_prefix(OURS) {
-                if !NAMES.contains(&known) {
-                    let invalid = Invalid::new("there is no such setting", allowed(known, &NAMES));
+                let names = VARIABLES.map(|(name, _)| name);
+                if !names.contains(&known) {
+                    let invalid = Invalid::new("there is no such setting", allowed(known, &names));
                     return Err(invalid.at(format!("`{}`", visible(&name))));
                 }
             } else if !OTHERS.contains(&name.as_str()) {

@@ -8,7 +8,7 @@ use std::env::temp_dir;
 use std::error::Error;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -364,9 +364,14 @@ pub fn github_installation(text: &str) -> Result<u64, Invalid> {
     text.parse().map_err(|_| Invalid::new("that is no ID of an installation", right))
 }
 
-/// A folder of its own for the clone of each repository, below the system's temporary one.
-pub fn default_clone(repository: &Remote) -> PathBuf {
+/// A folder of its own for the clone of each repository, in the cache or else the system's
+/// temporary folder.
+pub fn default_clone(repository: &Remote, cache: Option<&Path>) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     repository.address.hash(&mut hasher);
-    temp_dir().join(format!("aws-iam-gitops-{:016x}", hasher.finish()))
+    let name = format!("{:016x}", hasher.finish());
+    match cache {
+        Some(cache) => cache.join("aws-iam-gitops").join(name),
+        None => temp_dir().join(format!("aws-iam-gitops-{name}")),
+    }
 }

@@ -202,6 +202,8 @@ pub enum How {
     RepeatedMarker,
     /// Any other error, by its code.
     Code(&'static str),
+    /// A right answer, so much later.
+    Late(Duration),
 }
 
 /// One thing that goes wrong, for as many requests as it says.
@@ -409,8 +411,14 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     }
     tokio::time::sleep(delay).await;
 
-    let mut world = shared.world.lock().expect("no panic while held");
-    let how = take_fault(&mut world.faults, &request);
+    let how = {
+        let mut world = shared.world.lock().expect("no panic while held");
+        take_fault(&mut world.faults, &request)
+    };
+    if let Some(How::Late(delay)) = how {
+        tokio::time::sleep(delay).await;
+    }
+    let world = shared.world.lock().expect("no panic while held");
     let answer = match how.and_then(|how| error_of(how, &request)) {
         Some(error) => Err(error),
         None => world.answer(&request, how),
@@ -508,9 +516,11 @@ fn error_of(how: How, request: &Request) -> Option<ServiceError> {
         How::Unavailable => (503, "ServiceUnavailable"),
         How::Code("NoSuchEntity") => (404, "NoSuchEntity"),
         How::Code(code) => (400, code),
-        How::ConnectionCut | How::TextCut | How::MissingMarker | How::RepeatedMarker => {
-            return None;
-        }
+        How::ConnectionCut
+        | How::TextCut
+        | How::MissingMarker
+        | How::RepeatedMarker
+        | How::Late(_) => return None,
     };
     let message = match how {
         How::Denied => format!(
