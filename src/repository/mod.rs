@@ -458,6 +458,9 @@ fn references_of_folder(folder: &Path) -> Result<Vec<String>, Failure> {
 /// A failure of a repository that is not our clone: making the clone anew would not help.
 fn foreign(error: &git2::Error) -> Failure {
     let failure = Failure::new(Reason::Other, error.message());
+    if error.code() == git2::ErrorCode::Locked {
+        return Failure { reason: Reason::Unavailable, ..failure };
+    }
     match Failure::from(git2::Error::new(error.code(), error.class(), error.message())) {
         found if found.reason == Reason::Corrupt => failure,
         found => found,
