@@ -34,6 +34,8 @@ pub const LEASE: Duration = Duration::from_secs(4);
 const MOST_REJECTIONS: usize = 30;
 /// How often a server is asked that gives no usable answer.
 const MOST_OUTAGES: usize = 4;
+/// What of a run's time is kept for the push at most.
+const LONGEST_PUSH: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -107,6 +109,12 @@ pub async fn sync(
         tokio::time::sleep(pause).await;
     }
     Ok(run.outcome)
+}
+
+/// When to read no more, so that there is time to push what was read.
+fn end_of_reading(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / 4).min(LONGEST_PUSH)
 }
 
 /// Growing, and different for two runs that met.
@@ -235,9 +243,9 @@ impl Run<'_> {
         };
         let coverage = self.settings.coverage(file);
         let source = match self.source {
-            Source::Live(live) => {
-                Source::Live(live.again(coverage.aws_managed, self.task.deadline))
-            }
+            Source::Live(live) => Source::Live(
+                live.again(coverage.aws_managed, self.task.deadline.map(end_of_reading)),
+            ),
             Source::Dump(dump) => Source::Dump(dump.clone()),
         };
         let scope = self.task.scope.of_kinds(&coverage.kinds);
@@ -288,11 +296,13 @@ impl Run<'_> {
         let records = causes(&self.task.records, &self.outcome);
         let message = CommitMessage::new(&records, &self.outcome.summary.kinds);
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = clock.as_secs().try_into().unwrap_or(i64::MAX);
         let commit = Commit {
             message: message.text,
             author: message.author,
+            author_time: message.author_time.map_or(time, |made| made.clamp(0, time)),
             committer: committer(),
-            time: clock.as_secs().try_into().unwrap_or(i64::MAX),
+            time,
         };
         Ok(block_in_place(|| self.repository.commit(tree, &commit))?)
     }

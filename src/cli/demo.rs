@@ -15,12 +15,11 @@ use super::{print, runtime};
 use crate::aws::{Dump, DumpError, Source};
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
-use crate::repository::Anonymous;
 use crate::repository::local::{self, Shown};
+use crate::repository::{Anonymous, Remote};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::settings::environment::Environment;
-use crate::settings::values::Remote;
 use crate::settings::{SyncArguments, SyncSettings};
 use crate::sync::Task;
 

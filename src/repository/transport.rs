@@ -43,6 +43,9 @@ pub trait Credentials: Send + Sync {
 
     /// The server did not accept the login: what is remembered of it is to be forgotten.
     fn refused(&self);
+
+    /// From when on nobody waits for a login any more.
+    fn set_deadline(&self, _: Option<Instant>) {}
 }
 
 /// For servers that need no login.
@@ -72,10 +75,10 @@ pub struct Login {
     pub password: SecretString,
 }
 
-/// Some hosts take a token for the user name.
+/// Some servers take a token as the user name, so that is not shown either.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").finish_non_exhaustive()
+        f.write_str("Login([REDACTED])")
     }
 }
 
@@ -141,6 +144,7 @@ impl Connection {
 
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         lock(&self.state).deadline = deadline;
+        self.credentials.set_deadline(deadline);
     }
 
     /// What really was behind libgit2's last error.
