@@ -121,7 +121,7 @@ fn end_of_reading(deadline: Instant) -> Instant {
 fn pause(failures: usize) -> Duration {
     let longest = (SHORTEST_PAUSE * (1 << failures.min(8))).min(LONGEST_PAUSE);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    longest / 2 + longest / 2 * (clock.subsec_nanos() / 1_000 % 1_000) / 1_000
+    longest / 2 + longest / 2 * (clock.subsec_micros() % 1_000) / 1_000
 }
 
 struct Run<'a> {

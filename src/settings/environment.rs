@@ -32,7 +32,7 @@ const VARIABLES: [(&str, &str); 20] = [
     ("CONCURRENCY", "AWS calls in flight at once; otherwise 8"),
     ("LEASE", "how long a reading of AWS is fresh; otherwise 4 seconds"),
     ("PAUSE", "before AWS is asked twice; otherwise 2 seconds"),
-    ("CLONE", "the clone's folder; otherwise one for temporary files"),
+    ("CLONE", "the clone's folder; otherwise in ~/.cache, or /tmp in a function"),
     ("TOKEN", "the token itself, for the command line"),
     ("TOKEN_SECRET", "the secret of Secrets Manager that holds the token"),
     ("TOKEN_PARAMETER", "the parameter of Systems Manager that holds the token"),
