@@ -16,8 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::aws::Secrets;
 use crate::error::Refused;
-use crate::repository::{self, Credentials, Login};
-use crate::settings::values::Remote;
+use crate::repository::{Credentials, Login, Remote};
 use crate::settings::{Stored, SyncSettings, TokenSource};
 use github_app::App;
 pub use github_app::GitHubError;
@@ -178,7 +177,7 @@ impl Kept {
 }
 
 impl Credentials for Kept {
-    fn authorization(&self, _: &repository::Remote) -> anyhow::Result<Option<Login>> {
+    fn authorization(&self, _: &Remote) -> anyhow::Result<Option<Login>> {
         // Held while reading: who comes second finds what the first has read.
         let mut last = self.last();
         let now = self.clock.now();

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::aws::{self, Connection, Live, Secrets, Source};
 use crate::credentials::{self, SystemClock};
 use crate::progress::Progress;
-use crate::repository::{Credentials, Remote, Repository};
+use crate::repository::{Credentials, Repository};
 use crate::settings::SyncSettings;
 use crate::sync::{Outcome, Task, sync};
 
@@ -89,7 +89,7 @@ impl Session {
         source: Source,
         login: Arc<dyn Credentials>,
     ) -> anyhow::Result<Session> {
-        let remote = Remote::parse(settings.repository.address())?;
+        let remote = settings.repository.clone();
         let lock = lock(&settings.clone)?;
         let certificates = settings.certificates.as_deref();
         let repository = Repository::open(remote, &settings.clone, login, certificates)?;

@@ -20,12 +20,13 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::aws::{Connection, PAUSE};
+use crate::repository::Remote;
 use crate::resource::{Entity, KINDS};
 use crate::sync::LEASE;
 use environment::Environment;
 use file::FileSettings;
 use ignore::IgnoreRules;
-use values::{Prefix, Remote};
+use values::Prefix;
 
 /// One export, from files or from AWS, to a folder.
 #[derive(Clone, Debug)]

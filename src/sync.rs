@@ -296,11 +296,13 @@ impl Run<'_> {
         let records = causes(&self.task.records, &self.outcome);
         let message = CommitMessage::new(&records, &self.outcome.summary.kinds);
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = clock.as_secs().try_into().unwrap_or(i64::MAX);
         let commit = Commit {
             message: message.text,
             author: message.author,
+            author_time: message.author_time.map_or(time, |made| made.clamp(0, time)),
             committer: committer(),
-            time: clock.as_secs().try_into().unwrap_or(i64::MAX),
+            time,
         };
         Ok(block_in_place(|| self.repository.commit(tree, &commit))?)
     }

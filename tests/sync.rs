@@ -312,13 +312,15 @@ fn a_token_in_the_address_is_refused_and_not_repeated() {
     let home = tempfile::tempdir().expect("a home");
     let address = "https://x-access-token:ghp_s3cret@github.com/o/n";
     let given = program(home.path(), &[], &["sync", "--repository", address], "");
-    refused(&given, 2, &["the address holds a user name or token"]);
+    refused(&given, 2, &["the repository's URL holds a user name or a secret"]);
     let variable = [("AWS_IAM_GITOPS_REPOSITORY", address)];
     let set = program(home.path(), &variable, &["sync"], "");
     refused(
         &set,
         1,
-        &["error: `AWS_IAM_GITOPS_REPOSITORY`: the address holds a user name or token\n"],
+        &[
+            "error: `AWS_IAM_GITOPS_REPOSITORY`: the repository's URL holds a user name or a secret\n",
+        ],
     );
     for outcome in [given, set] {
         assert!(!outcome.stderr.contains("s3cret"), "{outcome}");

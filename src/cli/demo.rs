@@ -15,12 +15,11 @@ use super::{print, runtime};
 use crate::aws::{Dump, DumpError, Source};
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
-use crate::repository::Anonymous;
 use crate::repository::local::{self, Shown};
+use crate::repository::{Anonymous, Remote};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::settings::environment::Environment;
-use crate::settings::values::Remote;
 use crate::settings::{SyncArguments, SyncSettings};
 use crate::sync::Task;
 
@@ -101,8 +100,9 @@ impl Place {
         self.folder.join("repository.git")
     }
 
-    fn clone(&self) -> PathBuf {
-        self.folder.join("clone")
+    /// What is gone in the end: the clone that commits are made in, and its lock.
+    fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
     }
 }
 
@@ -141,7 +141,7 @@ async fn tell(place: &Place) -> anyhow::Result<()> {
     )?;
 
     drop(session);
-    fs::remove_dir_all(place.clone()).context("cannot remove the clone")?;
+    fs::remove_dir_all(place.scratch()).context("cannot remove the clone")?;
     local::check_out(&place.repository(), &place.folder.join("iam"))?;
     print(&format!(
         "\nLook around; {shown}/iam is checked out:\n\n    \
@@ -161,7 +161,7 @@ fn settings(place: &Place) -> anyhow::Result<SyncSettings> {
         SyncArguments { repository: Some(Remote::parse(address)?), ..SyncArguments::default() };
     let mut settings = SyncSettings::new(arguments, Environment::read([])?)?;
     settings.branch = BRANCH.to_owned();
-    settings.clone = place.clone();
+    settings.clone = place.scratch().join("clone");
     Ok(settings)
 }
 

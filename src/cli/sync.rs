@@ -15,6 +15,7 @@ use crate::aws::Source;
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
 use crate::progress::Progress;
+use crate::repository::Remote;
 use crate::resource::sync_permissions;
 use crate::scope::Scope;
 use crate::session::Session;
@@ -57,7 +58,7 @@ struct Target {
     /// The repository: an https:// address without a token, or a folder; otherwise
     /// AWS_IAM_GITOPS_REPOSITORY
     #[arg(long, value_name = "URL", value_parser = AddressParser)]
-    repository: Option<values::Remote>,
+    repository: Option<Remote>,
 
     /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
     #[arg(long, value_name = "NAME", value_parser = values::branch)]
@@ -94,15 +95,15 @@ struct Target {
 struct AddressParser;
 
 impl TypedValueParser for AddressParser {
-    type Value = values::Remote;
+    type Value = Remote;
 
     fn parse_ref(
         &self,
         command: &Command,
         _: Option<&Arg>,
         value: &OsStr,
-    ) -> Result<values::Remote, clap::Error> {
-        values::Remote::parse(&value.to_string_lossy()).map_err(|invalid| {
+    ) -> Result<Remote, clap::Error> {
+        values::remote(&value.to_string_lossy()).map_err(|invalid| {
             let text = format!("invalid value for '--repository <URL>': {invalid}\n");
             clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
         })

@@ -51,7 +51,8 @@ pub struct Commit {
     pub message: String,
     pub author: Person,
     pub committer: Person,
-    /// Seconds since 1970, UTC.
+    /// When the author did it and when it is committed: seconds since 1970, UTC.
+    pub author_time: i64,
     pub time: i64,
 }
 
@@ -157,14 +158,14 @@ impl Repository {
             self.store.written.fetch_add(written, Ordering::Relaxed);
             let Some(root) = root else { return Ok(None) };
             let parent = tree.commit.map(|id| git.find_commit(id)).transpose()?;
-            let signature = |person: &Person| {
-                let time = git2::Time::new(commit.time, 0);
+            let signature = |person: &Person, time: i64| {
+                let time = git2::Time::new(time, 0);
                 git2::Signature::new(&clean(&person.name), &clean(&person.email), &time)
             };
             let id = git.commit(
                 None,
-                &signature(&commit.author)?,
-                &signature(&commit.committer)?,
+                &signature(&commit.author, commit.author_time)?,
+                &signature(&commit.committer, commit.time)?,
                 &commit.message.replace('\0', ""),
                 &git.find_tree(root)?,
                 &parent.iter().collect::<Vec<_>>(),

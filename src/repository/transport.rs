@@ -3,6 +3,7 @@
 //! libgit2 forgets what went wrong in a transport; the connection keeps it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,10 +69,17 @@ fn is_passing(error: &anyhow::Error) -> bool {
 }
 
 /// What basic authentication sends.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Login {
     pub username: String,
     pub password: SecretString,
+}
+
+/// Some servers take a token as the user name, so that is not shown either.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login([REDACTED])")
+    }
 }
 
 /// What all requests to one remote share.

@@ -12,9 +12,10 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::spelling::allowed;
-use super::values::{self, Invalid, Prefix, Remote};
+use super::values::{self, Invalid, Prefix};
 use super::{Choices, GitHubApp, SettingsError, Stored, TokenSource};
 use crate::invisible::visible;
+use crate::repository::Remote;
 
 const OURS: &str = "AWS_IAM_GITOPS_";
 
@@ -43,7 +44,7 @@ const VARIABLES: [(&str, &str); 20] = [
 ];
 
 /// Variables of other programs that mean something here.
-const OTHERS: [&str; 7] = [
+pub const OTHERS: [&str; 7] = [
     "AWS_LAMBDA_RUNTIME_API",
     "HOME",
     "XDG_CACHE_HOME",
@@ -100,7 +101,7 @@ impl Environment {
     ) -> Result<Environment, SettingsError> {
         let variables = Variables::collect(variables)?;
         Ok(Environment {
-            repository: variables.parse("REPOSITORY", Remote::parse)?,
+            repository: variables.parse("REPOSITORY", values::remote)?,
             branch: variables.parse("BRANCH", values::branch)?,
             choices: Choices {
                 prefix: variables.parse("PREFIX", Prefix::parse)?,
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn only_the_repository_must_be_named() {
         let settings = settings(&[REPOSITORY, ("AWS_REGION", "x"), ("BRANCH", "")]);
-        assert_eq!(settings.repository.address(), "https://github.com/o/n");
+        assert_eq!(settings.repository.to_string(), "https://github.com/o/n");
         assert_eq!((settings.branch.as_str(), settings.concurrency), ("main", 8));
         assert_eq!(settings.pause, Duration::from_secs(2));
         assert!(settings.clone.starts_with(std::env::temp_dir()));
@@ -354,12 +355,12 @@ mod tests {
         for (name, value, problem, right) in [
             ("REPOSITORY", "git@github.com:o/n.git", "SSH", "https://"),
             ("REPOSITORY", "ssh://git@github.com/o/n", "SSH", "https://"),
-            ("REPOSITORY", "http://git.example.com/o/n", "reads the token", "https://"),
-            ("REPOSITORY", "ftp://example.com/o/n", "no address of the web", "https://"),
+            ("REPOSITORY", "http://git.example.com/o/n", "not encrypted", "https://"),
+            ("REPOSITORY", "ftp://example.com/o/n", "not `https`", "https://"),
             ("REPOSITORY", "https://github.com", "names no repository", "owner/name"),
             ("REPOSITORY", "https://github.com/o/n%0ax", "names no repository", "owner/name"),
-            ("REPOSITORY", "https://github.com/o/n?x=y", "goes on", "`?`"),
-            ("REPOSITORY", "https://[x/o/n", "no address", "https://"),
+            ("REPOSITORY", "https://github.com/o/n?x=y", "a query", "https://github.com/o/n"),
+            ("REPOSITORY", "https://[x/o/n", "cannot be read", "https://"),
             ("BRANCH", "refs/heads/x", "a whole reference", "`x`"),
             ("BRANCH", "a b", "not the name of a branch", "main"),
             ("BRANCH", "a..b", "not the name", "main"),

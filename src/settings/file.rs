@@ -44,7 +44,8 @@ pub const KEYS: [(&str, &str); 7] = [
     ("imports", "import blocks; `false` leaves them out"),
     ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
 ];
-const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
+/// The conditions of a rule.
+pub const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
 
 /// What the file says.
 #[derive(Clone, Debug, Default)]
