@@ -565,8 +565,11 @@ enum Cell {
 #[derive(Clone)]
 struct Case {
     setting: Setting,
-    arm: Arc<dyn Fn(&Arc<Stage>) + Send + Sync>,
+    arm: Arm,
 }
+
+/// Makes the fault happen, now or at its moment.
+type Arm = Arc<dyn Fn(&Arc<Stage>) + Send + Sync>;
 
 fn case(setting: Setting, arm: impl Fn(&Arc<Stage>) + Send + Sync + 'static) -> Case {
     Case { setting, arm: Arc::new(arm) }
