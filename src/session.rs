@@ -1,8 +1,9 @@
 //! The connections of a function or of one command: AWS, the repository, and the login for it.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tracing::{info, warn};
@@ -14,6 +15,9 @@ use crate::repository::{Credentials, Repository};
 use crate::settings::SyncSettings;
 use crate::sync::{Outcome, Task, sync};
 
+/// Between two looks whether the clone is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 /// Connections that may serve many runs, one after the other.
 pub struct Session {
     pub source: Source,
@@ -23,22 +27,30 @@ pub struct Session {
     _lock: File,
 }
 
-/// Waits until no other process uses the clone in a folder.
-fn lock(clone: &Path) -> anyhow::Result<File> {
+/// Waits until no other process uses the clone in a folder; whoever waits may give up.
+async fn lock(clone: &Path) -> anyhow::Result<File> {
     let path = clone.with_extension("lock");
     let open = || {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = File::create(&path)?;
-        if file.try_lock().is_err() {
-            warn!(lock = path.display().to_string(), "another run uses the clone, waiting for it");
-            file.lock()?;
-        }
-        Ok(file)
+        File::create(&path)
     };
-    let opened: std::io::Result<File> = open();
-    opened.with_context(|| format!("cannot lock `{}`", path.display()))
+    let file = open().with_context(|| format!("cannot open `{}`", path.display()))?;
+    let mut is_waiting = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
+            }
+        }
+        if !std::mem::replace(&mut is_waiting, true) {
+            warn!(lock = path.display().to_string(), "another run uses the clone, waiting for it");
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
 }
 
 impl Session {
@@ -76,7 +88,7 @@ impl Session {
         info!(account = live.account.id, principal = live.principal, "connected");
         let secrets = Secrets::new(&config);
         let login = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
-        Session::with(settings, Source::Live(live), login)
+        Session::with(settings, Source::Live(live), login).await
     }
 
     /// A session that reads from a source that is open already.
@@ -84,13 +96,13 @@ impl Session {
     /// # Errors
     ///
     /// The clone's folder cannot be used, or the certificates.
-    pub fn with(
+    pub async fn with(
         settings: SyncSettings,
         source: Source,
         login: Arc<dyn Credentials>,
     ) -> anyhow::Result<Session> {
         let remote = settings.repository.clone();
-        let lock = lock(&settings.clone)?;
+        let lock = lock(&settings.clone).await?;
         let certificates = settings.certificates.as_deref();
         let repository = Repository::open(remote, &settings.clone, login, certificates)?;
         Ok(Session { source, repository, settings, _lock: lock })

@@ -565,8 +565,11 @@ enum Cell {
 #[derive(Clone)]
 struct Case {
     setting: Setting,
-    arm: Arc<dyn Fn(&Arc<Stage>) + Send + Sync>,
+    arm: Arm,
 }
+
+/// Makes the fault happen, now or at its moment.
+type Arm = Arc<dyn Fn(&Arc<Stage>) + Send + Sync>;
 
 fn case(setting: Setting, arm: impl Fn(&Arc<Stage>) + Send + Sync + 'static) -> Case {
     Case { setting, arm: Arc::new(arm) }
@@ -892,9 +895,14 @@ fn secret_rows() -> Vec<Row> {
     ]
 }
 
+/// Plays a part of the grid alone: the cases whose description holds this, such as `Git 5xx`.
+fn chosen() -> Option<String> {
+    std::env::var("FAULT").ok().filter(|text| !text.is_empty())
+}
+
 /// Plays all cases of the grid, some at once; the outcomes of each cell.
 fn play_all(rows: &[Row]) -> Vec<[BTreeSet<Outcome>; 4]> {
-    let only = std::env::var("FAULT").unwrap_or_default();
+    let only = chosen().unwrap_or_default();
     let mut jobs = Vec::new();
     for (row, Row { fault, cells }) in rows.iter().enumerate() {
         for (column, cell) in cells.iter().enumerate() {
@@ -972,8 +980,10 @@ fn table(rows: &[Row], outcomes: &[[BTreeSet<Outcome>; 4]]) -> String {
 #[test]
 fn every_fault_ends_converged_or_delivered_again_and_never_wrong() {
     let rows = grid();
-    let found = table(&rows, &play_all(&rows));
-    assert_documented(&found);
+    let outcomes = play_all(&rows);
+    if chosen().is_none() {
+        assert_documented(&table(&rows, &outcomes));
+    }
 }
 
 const BEGIN: &str = "<!-- what tests/fault_grid.rs found: UPDATE_DOCS=1 writes it anew -->\n";

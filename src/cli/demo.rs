@@ -111,7 +111,7 @@ async fn tell(place: &Place) -> anyhow::Result<()> {
     print("Account 111122223333 is made up, the rest is real. Nothing leaves this machine.\n")?;
 
     local::create(&place.repository(), BRANCH)?;
-    let mut session = Session::with(settings(place)?, account(&[])?, Arc::new(Anonymous))?;
+    let mut session = Session::with(settings(place)?, account(&[])?, Arc::new(Anonymous)).await?;
     let everything = Task { scope: Scope::everything(), ..Task::default() };
     let first = commit(place, &mut session, &everything).await?;
     print(&format!(

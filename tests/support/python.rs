@@ -14,14 +14,20 @@ pub fn project() -> &'static Path {
 /// A Python that has what `tests/requirements.txt` names; installed below `target/` at first use.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(install)
+    PYTHON.get_or_init(|| install("tests/requirements.txt", "python"))
 }
 
-fn install() -> PathBuf {
-    let requirements = project().join("tests/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).expect("tests/requirements.txt");
+/// A Python that has what `tests/ministack.txt` names, likewise.
+pub fn ministacks_python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| install("tests/ministack.txt", "ministack"))
+}
+
+fn install(requirements: &str, folder: &str) -> PathBuf {
+    let requirements = project().join(requirements);
+    let wanted = fs::read_to_string(&requirements).expect("the requirements");
     // Cargo makes this folder for the tests of one build; several test programs share it.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let (python, installed) = (folder.join("venv/bin/python"), folder.join("installed.txt"));
     fs::create_dir_all(&folder).expect("folder for Python");
     let lock = fs::File::create(folder.join("lock")).expect("lock file");
