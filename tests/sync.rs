@@ -294,7 +294,10 @@ fn wrong_usage_is_told_before_anything_is_asked() {
         (&["sync", "--branch", "a b"], "is not the name of a branch"),
         (&["sync", "--prefix", "/a"], "does not lie inside the repository"),
         (&["sync", "--prefix", "a/../b"], "has the part `..`"),
-        (&["sync", "--repository", "git@github.com:o/n.git"], "use `https://github.com/o/n.git` and a token"),
+        (
+            &["sync", "--repository", "git@github.com:o/n.git"],
+            "use `https://github.com/o/n.git` and a token",
+        ),
         (&["sync", "--repository", "http://git.example.com/o/n"], "use its `https://` URL"),
         (&["sync", "--concurrency", "65"], "a number from 1 to 64"),
         (&["sync", "--output", "yaml"], "[possible values: text, json]"),
