@@ -18,7 +18,9 @@ use support::fake_aws::{
 use support::git_server::{self, GitServer, basic};
 use support::python::project;
 use support::random::Random;
-use support::runtime_api::{Answer, Function, Invocation, Outcome, eventbridge, scheduled, sqs_batch};
+use support::runtime_api::{
+    Answer, Function, Invocation, Outcome, eventbridge, scheduled, sqs_batch,
+};
 
 const READ_ONLY_ACCESS: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 
@@ -209,10 +211,7 @@ fn an_event_becomes_a_commit_that_says_who_did_what() {
     assert_eq!(answer["commits"], json!([commits[1]]));
     assert_eq!(commits.len(), 2);
     assert_eq!(site.last("%an <%ae>"), "alice@example.com <alice@example.com>");
-    assert_eq!(
-        site.last("%cn <%ce>"),
-        "aws-iam-gitops <aws-iam-gitops@aws-iam-gitops.invalid>"
-    );
+    assert_eq!(site.last("%cn <%ce>"), "aws-iam-gitops <aws-iam-gitops@aws-iam-gitops.invalid>");
     let id = record["eventID"].as_str().expect("an ID");
     let expected = format!(
         "iam: AttachRolePolicy on role deploy\n\
@@ -284,7 +283,11 @@ fn events_in_the_wrong_order_leave_no_reference_dangling() {
     assert!(!files.contains_key("policies/read.json"), "{:?}", files.keys());
     assert!(!files["roles/deploy.json"].contains(&arn("read")));
     for record in [
-        record("DetachRolePolicy", json!({"roleName": "deploy", "policyArn": arn("read")}), Value::Null),
+        record(
+            "DetachRolePolicy",
+            json!({"roleName": "deploy", "policyArn": arn("read")}),
+            Value::Null,
+        ),
         on_role("DeleteRolePermissionsBoundary", "audit"),
     ] {
         assert_eq!(handed_back(function.invoke(&events(&[record]))), NONE);
@@ -534,7 +537,10 @@ fn empty_and_scheduled_invocations_are_a_full_export() {
     for (number, payload) in [json!({}), Value::Null, scheduled()].iter().enumerate() {
         site.aws.world().role("deploy").description = Some(format!("change {number}"));
         let answer = function.invoke(payload).succeeded();
-        assert_eq!((&answer["full"], answer["commits"].as_array().map(Vec::len)), (&json!(true), Some(1)));
+        assert_eq!(
+            (&answer["full"], answer["commits"].as_array().map(Vec::len)),
+            (&json!(true), Some(1))
+        );
         assert_eq!(site.commits().len(), number + 1);
         assert_eq!(site.last("%an"), "aws-iam-gitops");
     }
@@ -583,7 +589,9 @@ fn an_entity_that_cannot_be_read_brings_its_own_message_back() {
     let errors = lines(&outcome.log(), "not read");
     assert_eq!(handed_back(outcome), ["m1"]);
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0]["error"].as_str().is_some_and(|text| text.contains("`iam:GetRole` was denied")));
+    assert!(
+        errors[0]["error"].as_str().is_some_and(|text| text.contains("`iam:GetRole` was denied"))
+    );
     assert_eq!(site.commits().len(), 2);
     let changed = |name: &str| site.files()[&format!("roles/{name}.json")].contains("changed");
     assert_eq!((changed("audit"), changed("build"), changed("deploy")), (true, false, true));
@@ -764,7 +772,8 @@ fn settings_of_the_repository_say_what_is_written_where() {
     let expected = ["", "accounts/test/policies", "accounts/test/roles", "accounts/test/terraform"];
     assert_eq!(folders.into_iter().collect::<Vec<_>>(), expected);
     assert!(!files.keys().any(|path| path.contains("organizations_policy")), "{:?}", files.keys());
-    let mut of_organizations = record("DeletePolicy", json!({"policyId": "p-aaaaaaaa"}), Value::Null);
+    let mut of_organizations =
+        record("DeletePolicy", json!({"policyId": "p-aaaaaaaa"}), Value::Null);
     of_organizations["eventSource"] = json!("organizations.amazonaws.com");
     site.aws.take_requests();
     assert_eq!(handed_back(function.invoke(&events(&[of_organizations]))), NONE);
@@ -804,7 +813,8 @@ fn what_is_ignored_is_counted_and_its_files_stay() {
     assert_eq!((ignored("roles"), ignored("policies")), (json!(3), json!(1)));
     let mut after = site.files();
     after.remove("aws-iam-gitops.toml");
-    let differing: Vec<_> = after.iter().filter(|(path, text)| before.get(*path) != Some(text)).collect();
+    let differing: Vec<_> =
+        after.iter().filter(|(path, text)| before.get(*path) != Some(text)).collect();
     assert!(differing.iter().all(|(path, _)| path.contains("build")), "{differing:?}");
     assert_eq!((after.len(), differing.len()), (before.len(), 2));
 }
@@ -872,7 +882,9 @@ fn the_log_is_json_that_tells_what_was_done_and_no_secret() {
     let names = ["Events", "Commits", "Failures", "FullExports", "Conflicts", "Retries"];
     assert_eq!(names.map(|name| metrics[0][name].as_u64()), [1, 1, 0, 0, 0, 0].map(Some));
     assert!(metrics[0]["OldestEventAge"].is_number(), "{}", metrics[0]);
-    assert!(metrics[0]["EntitiesRead"].as_u64() >= Some(1) && metrics[0]["Calls"].as_u64() >= Some(5));
+    assert!(
+        metrics[0]["EntitiesRead"].as_u64() >= Some(1) && metrics[0]["Calls"].as_u64() >= Some(5)
+    );
 
     // What fails tells no secret either.
     server.ask_for(Some(("x-access-token", "rotated")));
@@ -930,15 +942,15 @@ fn real_records_become_commits_of_what_they_touched() {
         let text = fs::read_to_string(&path).expect("a file in UTF-8");
         let records: Vec<Value> = serde_json::from_str(&text).expect("a list of records");
         let account = records[0]["recipientAccountId"].as_str().expect("an account").to_owned();
-        let roles: BTreeSet<&str> =
-            records.iter().filter_map(|record| record["requestParameters"]["roleName"].as_str()).collect();
+        let roles: BTreeSet<&str> = records
+            .iter()
+            .filter_map(|record| record["requestParameters"]["roleName"].as_str())
+            .collect();
         let mut world = World { account, ..World::small() };
         world.roles.extend(roles.iter().map(|name| Role::new(name)));
-        for payload in [
-            json!({"Records": records}),
-            events(&records),
-            batch(&[json!({"Records": records})]),
-        ] {
+        for payload in
+            [json!({"Records": records}), events(&records), batch(&[json!({"Records": records})])]
+        {
             let site = Site::new(world.clone());
             let outcome = site.function().invoke(&payload);
             let Answer::Response(answer) = &outcome.answer else { panic!("{path:?}: {outcome:?}") };

@@ -103,8 +103,12 @@ fn package(folder: &Path) -> PathBuf {
     let code = "import sys, zipfile\n\
                 with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as zip:\n\
                 \x20   zip.write(sys.argv[2], 'bootstrap')\n";
-    let zipped =
-        Command::new(python()).args(["-c", code]).arg(&zip).arg(&bootstrap).status().expect("Python");
+    let zipped = Command::new(python())
+        .args(["-c", code])
+        .arg(&zip)
+        .arg(&bootstrap)
+        .status()
+        .expect("Python");
     assert!(zipped.success());
     zip
 }
@@ -161,17 +165,20 @@ fn an_event_becomes_a_commit_and_a_poison_message_ends_in_the_dead_letter_queue(
         "userIdentity": {"type": "IAMUser", "userName": "dave", "accountId": ACCOUNT},
     });
     let poison = "{\"hello\": \"world\"}";
-    let addresses = ministack.call(SET_UP, &json!({
-        "bodies": [poison, eventbridge(&record).to_string()],
-        "zip": package(folder.path()),
-        "environment": {
-            "AWS_ENDPOINT_URL": aws.endpoint,
-            "AWS_IAM_GITOPS_REPOSITORY": server.url_of("iam"),
-            "AWS_IAM_GITOPS_TOKEN_SECRET": "git/token",
-            "AWS_IAM_GITOPS_CLONE": folder.path().join("clone"),
-            "AWS_IAM_GITOPS_LEASE": "0",
-        },
-    }));
+    let addresses = ministack.call(
+        SET_UP,
+        &json!({
+            "bodies": [poison, eventbridge(&record).to_string()],
+            "zip": package(folder.path()),
+            "environment": {
+                "AWS_ENDPOINT_URL": aws.endpoint,
+                "AWS_IAM_GITOPS_REPOSITORY": server.url_of("iam"),
+                "AWS_IAM_GITOPS_TOKEN_SECRET": "git/token",
+                "AWS_IAM_GITOPS_CLONE": folder.path().join("clone"),
+                "AWS_IAM_GITOPS_LEASE": "0",
+            },
+        }),
+    );
     let started = Instant::now();
     let seen = loop {
         let seen = ministack.call(LOOK, &addresses);
