@@ -1,5 +1,6 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
+mod demo;
 mod sync;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::aws::{self, Connection, Dump, Live, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
-use crate::resource::KINDS;
+use crate::resource::export_permissions;
 use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
 use crate::summary::Summary;
 
@@ -54,6 +55,7 @@ enum Command {
     Export(Box<ExportArguments>),
     Sync(Box<sync::SyncCommand>),
     Event(Box<sync::EventCommand>),
+    Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
     /// For bash: aws-iam-gitops completions bash > ~/.local/share/bash-completion/completions/aws-iam-gitops
@@ -66,7 +68,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -164,19 +166,19 @@ enum Output {
 }
 
 fn after_help() -> String {
-    let mut permissions: Vec<&str> =
-        KINDS.iter().flat_map(|kind| kind.permissions).copied().collect();
-    permissions.sort_unstable();
-    permissions.dedup();
     format!(
-        "Permissions that reading from AWS takes:\n  {}\n\n\
+        "Permissions that reading from AWS takes:\n{}\n\n\
          Examples:\n  \
          aws-iam-gitops export --to ./iam\n  \
          aws-iam-gitops export --from authorization-details.json list-roles.json --to ./iam\n  \
          cd iam/terraform && terraform init && terraform plan\n\n\
          Exit codes:\n  0 done, 1 something failed (what could be read is written), 2 usage",
-        permissions.join("\n  ")
+        lines(export_permissions())
     )
+}
+
+fn lines(items: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    items.into_iter().map(|item| format!("  {item}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs the command line; the answer is the process's exit code.
@@ -187,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Export(export) => run_export(*export, arguments.quiet),
         Command::Sync(command) => sync::sync(*command, arguments.quiet),
         Command::Event(command) => sync::event(*command, arguments.quiet),
+        Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),
     };
@@ -323,6 +326,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::sync_permissions;
 
     #[test]
     fn arguments_are_consistent() {
@@ -331,13 +335,17 @@ mod tests {
 
     #[test]
     fn help_lists_every_permission() {
-        let help = Arguments::command()
-            .find_subcommand_mut("export")
-            .unwrap()
-            .render_long_help()
-            .to_string();
-        for permission in KINDS.iter().flat_map(|kind| kind.permissions) {
-            assert!(help.contains(permission), "{permission}");
+        for (command, permissions) in [
+            ("export", export_permissions()),
+            ("sync", sync_permissions()),
+            ("event", sync_permissions()),
+        ] {
+            let mut program = Arguments::command();
+            let command = program.find_subcommand_mut(command).unwrap();
+            let help = command.render_long_help().to_string();
+            for permission in permissions {
+                assert!(help.contains(&format!("  {permission}\n")), "{permission}");
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ mod github_app;
 mod helper;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,8 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::aws::Secrets;
 use crate::error::Refused;
-use crate::repository::{self, Credentials, Login};
-use crate::settings::values::Remote;
+use crate::repository::{Credentials, Login, Remote};
 use crate::settings::{Stored, SyncSettings, TokenSource};
 use github_app::App;
 pub use github_app::GitHubError;
@@ -68,7 +67,8 @@ pub fn open(
     let given = |token: &SecretString| {
         Source::Given(Login { username: username.to_owned(), password: token.clone() })
     };
-    let vault = Vault { secrets, runtime: Handle::current() };
+    let deadline = Arc::new(Mutex::new(None));
+    let vault = Vault { secrets, runtime: Handle::current(), deadline: Arc::clone(&deadline) };
     let source = match &settings.token {
         TokenSource::Given(token) => given(token),
         TokenSource::Ambient { token: Some(token), server } if server.origin() == url.origin() => {
@@ -84,7 +84,7 @@ pub fn open(
             clock.clone(),
         )?)),
     };
-    Ok(Arc::new(Kept::new(source, clock)))
+    Ok(Arc::new(Kept { deadline, ..Kept::new(source, clock) }))
 }
 
 /// The user name that goes with a token where none is given. GitHub ignores it, Gitea takes the
@@ -101,14 +101,19 @@ fn default_username(remote: &Remote) -> &'static str {
 struct Vault {
     secrets: Secrets,
     runtime: Handle,
+    deadline: Deadline,
 }
+
+/// From when on nothing is waited for.
+type Deadline = Arc<Mutex<Option<Instant>>>;
 
 impl Vault {
     fn read(&self, place: &Stored) -> anyhow::Result<SecretString> {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         let read = async {
             match place {
-                Stored::Secret(name) => self.secrets.secret(name).await,
-                Stored::Parameter(name) => self.secrets.parameter(name).await,
+                Stored::Secret(name) => self.secrets.secret(name, deadline).await,
+                Stored::Parameter(name) => self.secrets.parameter(name, deadline).await,
             }
         };
         let value = self.runtime.block_on(read);
@@ -152,6 +157,7 @@ struct Kept {
     source: Source,
     clock: Arc<dyn Clock>,
     last: Mutex<Option<Last>>,
+    deadline: Deadline,
 }
 
 struct Last {
@@ -162,7 +168,7 @@ struct Last {
 
 impl Kept {
     fn new(source: Source, clock: Arc<dyn Clock>) -> Kept {
-        Kept { source, clock, last: Mutex::new(None) }
+        Kept { source, clock, last: Mutex::new(None), deadline: Deadline::default() }
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Last>> {
@@ -171,7 +177,7 @@ impl Kept {
 }
 
 impl Credentials for Kept {
-    fn authorization(&self, _: &repository::Remote) -> anyhow::Result<Option<Login>> {
+    fn authorization(&self, _: &Remote) -> anyhow::Result<Option<Login>> {
         // Held while reading: who comes second finds what the first has read.
         let mut last = self.last();
         let now = self.clock.now();
@@ -193,6 +199,10 @@ impl Credentials for Kept {
         {
             helper.reject();
         }
+    }
+
+    fn set_deadline(&self, deadline: Option<Instant>) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
     }
 }
 

@@ -48,7 +48,7 @@ pub trait Files {
     ///
     /// As for [`Files::files`] and [`Files::read`].
     fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
-        let finders: Vec<_> = texts.iter().map(|text| memmem::Finder::new(text)).collect();
+        let finders: Vec<_> = texts.iter().map(memmem::Finder::new).collect();
         let mut found = BTreeSet::new();
         for name in self.files(folder)? {
             let path = format!("{folder}/{name}");

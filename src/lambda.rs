@@ -112,7 +112,7 @@ impl Function {
         metrics.oldest_event = request.oldest;
         let mut task = Task { deadline: Some(deadline), ..Task::default() };
         if !request.records.is_empty() || request.is_full {
-            let session = self.session().await?;
+            let session = self.session(deadline).await?;
             let Source::Live(live) = &session.source else { unreachable!("a function reads AWS") };
             let (ours, others): (Vec<Record>, Vec<Record>) =
                 request.records.iter().cloned().partition(|record| {
@@ -137,7 +137,7 @@ impl Function {
         );
         let outcome = match task.scope.is_empty() {
             true => Ok(Outcome::default()),
-            false => self.session().await?.sync(&task).await.map_err(Failed::from),
+            false => self.session(deadline).await?.sync(&task).await.map_err(Failed::from),
         };
         let answer = answer(&invocation, outcome.as_ref(), request.is_full);
         if let Ok(outcome) = &outcome {
@@ -156,11 +156,14 @@ impl Function {
         }
     }
 
-    async fn session(&mut self) -> Result<&mut Session, Failed> {
+    async fn session(&mut self, deadline: Instant) -> Result<&mut Session, Failed> {
         if self.session.is_none() {
             let settings = SyncSettings::of_function()
                 .map_err(|error| Failed::from(anyhow::Error::from(error)))?;
-            self.session = Some(Session::of_function(settings).await?);
+            let connecting = Session::of_function(settings);
+            let session = tokio::time::timeout_at(deadline.into(), connecting).await;
+            let late = |_| anyhow::Error::from(CallError::out_of_time("sts:GetCallerIdentity"));
+            self.session = Some(session.map_err(late)??);
         }
         Ok(self.session.as_mut().expect("it was just made"))
     }

@@ -2,16 +2,22 @@
 //!
 //! The data flow, and where to read on:
 //!
-//! 1. [`cli`] turns arguments into [`settings`].
-//! 2. [`aws`] opens a source: the AWS API, or files that the AWS CLI wrote.
-//! 3. Each kind in [`resource`] reads its part: the *actual* state.
-//! 4. [`export`] compares it with what lies in the [`directory`] and its Terraform [`module`];
-//!    [`reconcile`] gives the verdict on each entity, [`steps`] does it.
+//! 1. [`cli`] turns arguments into [`settings`], [`lambda`] the environment; [`event`] turns what a
+//!    function was invoked with into a [`scope`]: everything, or what these CloudTrail records
+//!    touched.
+//! 2. [`aws`] opens a source: the AWS API, or files that the AWS CLI wrote. A [`session`] holds it
+//!    together with the [`repository`] and its [`credentials`].
+//! 3. Each kind in [`resource`] reads its part; [`inventory`] adds what that cannot be written
+//!    without. This is the *actual* state.
+//! 4. [`export`] compares it with what lies in the [`directory`], a folder or a commit's tree, and
+//!    its Terraform [`module`]; [`reconcile`] gives the verdict on each entity, [`steps`] does it.
 //! 5. Entities become raw JSON and, through [`terraform`], `.tf` files.
-//! 6. The [`summary`] says what happened.
+//! 6. [`sync`] does 3 to 5 on top of a fetched commit, says with [`commit_message`] who did it, and
+//!    pushes: again from the fetch when somebody else was first.
+//! 7. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
-//! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`reconcile`] do
-//! no I/O.
+//! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`reconcile`],
+//! [`event`], [`commit_message`] do no I/O.
 
 pub mod aws;
 pub mod cli;

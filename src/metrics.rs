@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_that_is_declared_has_a_value() {
+    fn every_metric_that_is_declared_has_a_value_and_is_documented() {
         let metrics = Metrics { oldest_event: Some(Duration::from_secs(3)), ..Metrics::new("f") };
         let line = metrics.line("r", Duration::from_millis(1_700_000_000_123));
         assert_eq!(line["_aws"]["Timestamp"], json!(1_700_000_000_123_u64));
@@ -91,9 +91,11 @@ mod tests {
         assert_eq!(declared["Dimensions"], json!([["FunctionName"]]));
         let names = declared["Metrics"].as_array().unwrap();
         assert_eq!(names.len(), 9);
+        let documentation = include_str!("../docs/function.md");
         for metric in names {
             let name = metric["Name"].as_str().unwrap();
             assert!(line[name].is_number(), "{name}");
+            assert!(documentation.contains(&format!("\n| `{name}` | ")), "{name}");
         }
         assert_eq!(line["FunctionName"], "f");
     }

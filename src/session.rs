@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::aws::{self, Connection, Live, Secrets, Source};
 use crate::credentials::{self, SystemClock};
 use crate::progress::Progress;
-use crate::repository::{Remote, Repository};
+use crate::repository::{Credentials, Repository};
 use crate::settings::SyncSettings;
 use crate::sync::{Outcome, Task, sync};
 
@@ -87,7 +87,8 @@ impl Session {
             .context("cannot find out which AWS account this is")?;
         info!(account = live.account.id, principal = live.principal, "connected");
         let secrets = Secrets::new(&config);
-        Session::with(settings, Source::Live(live), secrets).await
+        let login = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        Session::with(settings, Source::Live(live), login).await
     }
 
     /// A session that reads from a source that is open already.
@@ -98,13 +99,12 @@ impl Session {
     pub async fn with(
         settings: SyncSettings,
         source: Source,
-        secrets: Secrets,
+        login: Arc<dyn Credentials>,
     ) -> anyhow::Result<Session> {
-        let remote = Remote::parse(settings.repository.address())?;
-        let credentials = credentials::open(&settings, secrets, Arc::new(SystemClock))?;
+        let remote = settings.repository.clone();
         let lock = lock(&settings.clone).await?;
         let certificates = settings.certificates.as_deref();
-        let repository = Repository::open(remote, &settings.clone, credentials, certificates)?;
+        let repository = Repository::open(remote, &settings.clone, login, certificates)?;
         Ok(Session { source, repository, settings, _lock: lock })
     }
 

@@ -11,6 +11,7 @@ pub mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,12 +20,13 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::aws::{Connection, PAUSE};
+use crate::repository::Remote;
 use crate::resource::{Entity, KINDS};
 use crate::sync::LEASE;
 use environment::Environment;
 use file::FileSettings;
 use ignore::IgnoreRules;
-use values::{Prefix, Remote};
+use values::Prefix;
 
 /// One export, from files or from AWS, to a folder.
 #[derive(Clone, Debug)]
@@ -49,7 +51,9 @@ pub fn of_folder(folder: &Path) -> anyhow::Result<FileSettings> {
     let path = folder.join(file::FILE_NAME);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(FileSettings::parse(&path.display().to_string(), &text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(FileSettings::default()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(FileSettings::default())
+        }
         Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     }
 }
@@ -182,7 +186,7 @@ pub struct SyncSettings {
     pub branch: String,
     /// The folder that holds the clone from one run to the next.
     pub clone: PathBuf,
-    /// A file with certificates that servers are trusted by besides the system's.
+    /// A file of certificate authorities that servers are trusted by besides the system's.
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
     /// Calls to AWS in flight at once.

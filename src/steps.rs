@@ -132,22 +132,22 @@ impl<'a> Steps<'a> {
     fn refer_to_unread(&mut self, inventory: &Inventory) -> anyhow::Result<()> {
         let mut seen = HashSet::new();
         for (kind, reading) in inventory.readings.iter().filter(|(_, read)| read.named.is_some()) {
-            for entity in &reading.entities {
-                let (base, _) = parse_base(self.directory, kind, &entity.json_path())?;
-                let mentions = base.iter().flat_map(|base| base.mentions());
-                for (mentioned, arn) in entity.mentions().into_iter().chain(mentions) {
-                    let is_read =
-                        |read: &Reading| read.named.as_ref().is_none_or(|keys| keys.contains(arn));
-                    if inventory.reading(mentioned).is_some_and(is_read)
-                        || !seen.insert(arn.to_owned())
-                    {
-                        continue;
-                    }
-                    let Some(unread) = base_of(self.directory, mentioned, arn)? else { continue };
-                    let desired = self.module.text(&unread.terraform_path())?;
-                    self.refer(unread.as_ref(), Action::Keep, desired.as_deref(), None);
-                    self.refer_formerly(unread.as_ref());
+            let mut bases = Vec::new();
+            for path in base_files(self.directory, kind, reading)? {
+                bases.extend(parse_base(self.directory, kind, &path)?.0);
+            }
+            let entities = reading.entities.iter().chain(&bases);
+            for (mentioned, arn) in entities.flat_map(|entity| entity.mentions()) {
+                let is_read =
+                    |read: &Reading| read.named.as_ref().is_none_or(|keys| keys.contains(arn));
+                if inventory.reading(mentioned).is_some_and(is_read) || !seen.insert(arn.to_owned())
+                {
+                    continue;
                 }
+                let Some(unread) = base_of(self.directory, mentioned, arn)? else { continue };
+                let desired = self.module.text(&unread.terraform_path())?;
+                self.refer(unread.as_ref(), Action::Keep, desired.as_deref(), None);
+                self.refer_formerly(unread.as_ref());
             }
         }
         Ok(())

@@ -14,9 +14,11 @@ use tracing::{debug, info, warn};
 
 use crate::aws::Source;
 use crate::commit_message::{CommitMessage, committer};
+use crate::error::Refused;
 use crate::event::{Record, Touched, touched};
 use crate::export;
 use crate::inventory;
+use crate::invisible::visible;
 use crate::repository::{Commit, GitError, Oid, Reason, Repository, Tree};
 use crate::resource::{Inventory, KINDS, Kind};
 use crate::scope::Scope;
@@ -32,6 +34,8 @@ pub const LEASE: Duration = Duration::from_secs(4);
 const MOST_REJECTIONS: usize = 30;
 /// How often a server is asked that gives no usable answer.
 const MOST_OUTAGES: usize = 4;
+/// What of a run's time is kept for the push at most.
+const LONGEST_PUSH: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -107,11 +111,17 @@ pub async fn sync(
     Ok(run.outcome)
 }
 
+/// When to read no more, so that there is time to push what was read.
+fn end_of_reading(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / 4).min(LONGEST_PUSH)
+}
+
 /// Growing, and different for two runs that met.
 fn pause(failures: usize) -> Duration {
     let longest = (SHORTEST_PAUSE * (1 << failures.min(8))).min(LONGEST_PAUSE);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    longest / 2 + longest / 2 * (clock.subsec_nanos() / 1_000 % 1_000) / 1_000
+    longest / 2 + longest / 2 * (clock.subsec_micros() % 1_000) / 1_000
 }
 
 struct Run<'a> {
@@ -146,6 +156,9 @@ impl Run<'_> {
         let branch = &self.settings.branch;
         let head = block_in_place(|| self.repository.fetch(branch))?;
         debug!(head = head.map(|id| id.to_string()), "fetched");
+        if head.is_none() && self.has_appeared()? {
+            return Ok(Next::Again);
+        }
         let mut seen = self.read(head).await?;
         let tree = block_in_place(|| self.repository.tree(head, seen.coverage.prefix()))?;
         let wanted = |kind: &Kind| seen.coverage.kinds.contains(kind.plural);
@@ -181,6 +194,29 @@ impl Run<'_> {
         next
     }
 
+    /// A first commit is made in an empty repository alone: whether somebody else made it by now.
+    fn has_appeared(&self) -> anyhow::Result<bool> {
+        let branch = &self.settings.branch;
+        let branches = block_in_place(|| self.repository.branches())?;
+        if branches.is_empty() || branches.contains(branch) {
+            return Ok(!branches.is_empty());
+        }
+        let mut names: Vec<_> =
+            branches.iter().take(5).map(|name| format!("`{}`", visible(name))).collect();
+        if let more @ 1.. = branches.len() - names.len() {
+            names.push(format!("{more} more"));
+        }
+        Err(Refused {
+            error: format!(
+                "`{}` has no branch `{branch}`, only {}",
+                self.repository.remote(),
+                names.join(", ")
+            ),
+            hint: "name another with `--branch` or AWS_IAM_GITOPS_BRANCH, or make that branch first",
+        }
+        .into())
+    }
+
     /// Reads the scope from AWS; later attempts only what may have changed since.
     async fn read(&mut self, head: Option<Oid>) -> anyhow::Result<Seen> {
         let root = block_in_place(|| self.repository.tree(head, ""))?;
@@ -207,9 +243,9 @@ impl Run<'_> {
         };
         let coverage = self.settings.coverage(file);
         let source = match self.source {
-            Source::Live(live) => {
-                Source::Live(live.again(coverage.aws_managed, self.task.deadline))
-            }
+            Source::Live(live) => Source::Live(
+                live.again(coverage.aws_managed, self.task.deadline.map(end_of_reading)),
+            ),
             Source::Dump(dump) => Source::Dump(dump.clone()),
         };
         let scope = self.task.scope.of_kinds(&coverage.kinds);
@@ -260,11 +296,13 @@ impl Run<'_> {
         let records = causes(&self.task.records, &self.outcome);
         let message = CommitMessage::new(&records, &self.outcome.summary.kinds);
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = clock.as_secs().try_into().unwrap_or(i64::MAX);
         let commit = Commit {
             message: message.text,
             author: message.author,
+            author_time: message.author_time.map_or(time, |made| made.clamp(0, time)),
             committer: committer(),
-            time: clock.as_secs().try_into().unwrap_or(i64::MAX),
+            time,
         };
         Ok(block_in_place(|| self.repository.commit(tree, &commit))?)
     }

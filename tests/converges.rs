@@ -7,7 +7,7 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::bare::Bare;
@@ -23,36 +23,47 @@ const OPERATIONS: usize = 100;
 const MODULES: usize = 30;
 
 #[test]
-fn every_history_ends_equal_to_a_full_export() {
+fn every_history_ends_equal_to_a_full_export_and_every_commit_stands_alone() {
     let histories = std::env::var("HISTORIES").map_or(HISTORIES, |n| n.parse().expect("a number"));
     let next = AtomicUsize::new(0);
     let commits = AtomicUsize::new(0);
+    let modules: Mutex<Vec<Checked>> = Mutex::default();
+    let emulators = [history::emulator(), history::emulator()];
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for emulator in &emulators {
             scope.spawn(|| {
-                let emulator = history::emulator();
                 loop {
-                    let seed = next.fetch_add(1, Ordering::SeqCst);
-                    if seed >= histories {
+                    let seed = next.fetch_add(1, Ordering::SeqCst) as u64;
+                    if seed >= histories as u64 {
                         break;
                     }
                     let plan = if seed % 3 == 2 { Plan::lossy() } else { Plan::usual() };
-                    let start = std::time::Instant::now();
-                    let played = play(seed as u64, plan, &emulator);
-                    println!("seed {seed}: {played} commits, {:.1?}", start.elapsed());
-                    commits.fetch_add(played, Ordering::SeqCst);
+                    let (count, found) = play(seed, plan, emulator);
+                    commits.fetch_add(count, Ordering::SeqCst);
+                    modules.lock().expect("no panic while held").extend(found);
                 }
             });
         }
     });
     let commits = commits.into_inner();
-    println!("{histories} histories of {OPERATIONS} operations: {commits} commits");
+    let modules = modules.into_inner().expect("no panic while held");
+    println!("{commits} commits, {} different modules", modules.len());
     assert!(commits > 4 * histories, "{commits}");
+    let chunks: Vec<&[Checked]> = modules.chunks(MODULES).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for emulator in &emulators {
+            scope.spawn(|| {
+                while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    assert_stand_alone(chunk, emulator);
+                }
+            });
+        }
+    });
 }
 
-/// Plays one history; how many commits it made.
-fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
-    let start = std::time::Instant::now();
+/// Plays one history: how many commits it made, and their modules.
+fn play(seed: u64, plan: Plan, emulator: &Emulator) -> (usize, Vec<Checked>) {
     let mut history = History::new(seed, emulator, Options::default());
     let mut delivery = Delivery::new(seed, plan);
     let bare = Bare::new();
@@ -75,7 +86,6 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
             invoke(&function, &mut delivery, Some(&batch), seed);
         }
     }
-    let played = start.elapsed();
     let fresh = tempfile::tempdir().expect("a folder");
     let outcome = support::run::export(&emulator.environment(), fresh.path(), &["--quiet"]);
     outcome.succeeded();
@@ -87,13 +97,7 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> usize {
     let before = function.invoke(&scheduled()).succeeded();
     assert_eq!(bare.head("main"), head, "seed {seed}: a full export finds nothing to do: {before}");
     let commits = bare.commits("main");
-    println!(
-        "played {played:.1?}, compared {:.1?}, cpu {:.1?}",
-        start.elapsed(),
-        function.cpu_time()
-    );
-    assert_every_commit_stands_alone(&bare, &commits, emulator, seed);
-    commits.len()
+    (commits.len(), modules_of(&bare, &commits, seed))
 }
 
 fn environment(emulator: &Emulator, bare: &Bare) -> Vec<(&'static str, String)> {
@@ -154,65 +158,57 @@ fn assert_same(expected: &support::bare::Files, found: &support::bare::Files, se
     assert!(differing.is_empty(), "seed {seed}:\n{}", differing.join("\n"));
 }
 
-/// The modules of many commits are children of one: Terraform starts once for all of them. Import
-/// blocks may stand in a root module only, and by now speak of what AWS no longer has; that their
-/// targets are declared is seen without Terraform.
-fn assert_every_commit_stands_alone(
-    bare: &Bare,
-    commits: &[String],
-    emulator: &Emulator,
+/// The module of a commit, without its import blocks.
+struct Checked {
     seed: u64,
-) {
+    commit: String,
+    folder: tempfile::TempDir,
+}
+
+/// The modules of commits, each that is new. Import blocks may stand in a root module only, and by
+/// now speak of what AWS no longer has; that their targets are declared is seen here.
+fn modules_of(bare: &Bare, commits: &[String], seed: u64) -> Vec<Checked> {
     let mut seen = BTreeSet::new();
-    let mut modules: Vec<(String, PathBuf)> = Vec::new();
-    let folder = tempfile::tempdir().expect("a folder");
+    let mut modules = Vec::new();
     for commit in commits {
         let Some(tree) = bare.tree_of(commit, "terraform") else { continue };
         if !seen.insert(tree) {
             continue;
         }
-        let to = folder.path().join(commit);
-        std::fs::create_dir(&to).expect("a folder");
+        let folder = tempfile::tempdir().expect("a folder");
         for (path, content) in bare.files(commit) {
-            if let Some(name) = path.strip_prefix("terraform/") {
-                let (content, imports) = without_imports(&content);
-                for import in imports {
-                    assert!(
-                        content.contains(&declaration(&import)),
-                        "seed {seed}, commit {commit}: `{path}` imports `{import}` and does not declare it"
-                    );
-                }
-                std::fs::write(to.join(name), content).expect("write");
+            let Some(name) = path.strip_prefix("terraform/") else { continue };
+            let (content, imports) = without_imports(&content);
+            for import in imports {
+                assert!(
+                    content.contains(&declaration(&import)),
+                    "seed {seed}, {commit}: `{path}` imports `{import}` and does not declare it"
+                );
             }
+            std::fs::write(folder.path().join(name), content).expect("write");
         }
-        modules.push((commit.clone(), to));
+        modules.push(Checked { seed, commit: commit.clone(), folder });
     }
-    for modules in modules.chunks(MODULES) {
-        let root = tempfile::tempdir().expect("a folder");
-        let mut main = String::new();
-        for (commit, folder) in modules {
-            let moved = root.path().join(commit);
-            std::fs::rename(folder, moved).expect("move");
-            main.push_str(&format!("module \"c{commit}\" {{\n  source = \"./{commit}\"\n}}\n"));
-        }
-        std::fs::write(root.path().join("main.tf"), main).expect("write");
-        let module = Module::new(root.path(), emulator);
-        for arguments in
-            [&["validate"][..], &["plan", "-input=false", "-refresh=false", "-parallelism=20"]]
-        {
-            let output = module.output(arguments);
-            assert!(
-                output.status.success(),
-                "seed {seed}: {}\n{}",
-                String::from_utf8_lossy(&output.stdout)
-                    .lines()
-                    .rev()
-                    .take(5)
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
+    modules
+}
+
+/// Validates and plans modules, as children of one, so that Terraform starts once for all of them.
+fn assert_stand_alone(modules: &[Checked], emulator: &Emulator) {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut main = String::new();
+    for (number, Checked { seed, commit, folder }) in modules.iter().enumerate() {
+        let name = format!("m{number}-seed{seed}-{}", &commit[..8]);
+        std::os::unix::fs::symlink(folder.path(), root.path().join(&name)).expect("a link");
+        main.push_str(&format!("module \"{name}\" {{\n  source = \"./{name}\"\n}}\n"));
+    }
+    std::fs::write(root.path().join("main.tf"), main).expect("write");
+    let module = Module::new(root.path(), emulator);
+    for arguments in
+        [&["validate"][..], &["plan", "-input=false", "-refresh=false", "-parallelism=20"]]
+    {
+        let output = module.output(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`terraform {}`:\n{stderr}", arguments[0]);
     }
 }
 

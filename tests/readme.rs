@@ -1,11 +1,14 @@
-//! What the README says of kinds and permissions is what the table of kinds says.
+//! What the documentation says of kinds, permissions and settings is what the code says.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use aws_iam_gitops::resource::KINDS;
+use aws_iam_gitops::resource::{KINDS, export_permissions, sync_permissions};
+use aws_iam_gitops::settings::environment;
+use aws_iam_gitops::settings::file::{self, FileSettings};
 
 const README: &str = include_str!("../README.md");
+const SETTINGS: &str = include_str!("../docs/settings.md");
 
 #[test]
 fn supported_resources_are_those_of_the_table_of_kinds() {
@@ -30,8 +33,35 @@ fn supported_resources_are_those_of_the_table_of_kinds() {
 
 #[test]
 fn permissions_are_those_of_the_table_of_kinds() {
-    let permissions: BTreeSet<&str> =
-        KINDS.iter().flat_map(|kind| kind.permissions).copied().collect();
-    let list: String = permissions.iter().map(|permission| format!("- `{permission}`\n")).collect();
-    assert!(README.contains(&list), "the README lacks this list:\n{list}");
+    let of_export = export_permissions();
+    let of_function = sync_permissions();
+    for permissions in [&of_export, &(&of_function - &of_export)] {
+        let list: String =
+            permissions.iter().map(|permission| format!("- `{permission}`\n")).collect();
+        assert!(README.contains(&format!("\n\n{list}\n")), "the README lacks this list:\n{list}");
+    }
+}
+
+#[test]
+fn every_setting_is_documented_and_nothing_else() {
+    let rows: BTreeSet<&str> =
+        SETTINGS.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let keys = file::KEYS.iter().map(|(key, _)| *key).chain(file::CONDITIONS);
+    let known: BTreeSet<String> =
+        keys.map(str::to_owned).chain(environment::variables().map(|(name, _)| name)).collect();
+    assert_eq!(rows, known.iter().map(String::as_str).collect());
+    for name in environment::OTHERS {
+        assert!(SETTINGS.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn the_documentations_settings_file_is_one() {
+    let mut files = SETTINGS.split("```toml\n").skip(1);
+    let text = files.next().and_then(|rest| rest.split("```").next()).expect("an example");
+    let settings = FileSettings::parse("docs/settings.md", text).expect("settings");
+    assert!(!settings.ignore.is_empty());
+    for (key, _) in file::KEYS {
+        assert!(text.contains(key), "{key}");
+    }
 }

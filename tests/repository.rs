@@ -92,6 +92,7 @@ fn about(subject: &str) -> Commit {
         message: format!("{subject}\n\nwhy\n"),
         author: Person { name: "alice@example.com".into(), email: "alice@example.com".into() },
         committer: Person { name: "aws-iam-gitops".into(), email: "bot@example.com".into() },
+        author_time: 1_600_000_000,
         time: 1_700_000_000,
     }
 }
@@ -137,7 +138,7 @@ fn empty_repository_gets_its_first_commit() {
         let format = "--format=%an <%ae> %at|%cn <%ce> %ct|%B";
         assert_eq!(
             git(&bare.path, &["log", format, "main"]).trim(),
-            "alice@example.com <alice@example.com> 1700000000|\
+            "alice@example.com <alice@example.com> 1600000000|\
              aws-iam-gitops <bot@example.com> 1700000000|work\n\nwhy"
         );
         bare.check();

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Instant;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
@@ -96,6 +97,25 @@ impl fmt::Display for CallError {
 }
 
 impl Error for CallError {}
+
+/// Waits for one SDK call, until the deadline at most.
+pub(super) async fn in_time<T, E>(
+    call: &'static str,
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<T, CallError>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let answer = match deadline {
+        None => work.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(CallError::out_of_time(call)),
+        },
+    };
+    answer.map_err(|error| call_error(call, &error))
+}
 
 /// The error of one SDK call.
 pub(super) fn call_error<E>(call: &'static str, error: &SdkError<E>) -> CallError

@@ -126,11 +126,29 @@ impl Dump {
         }
         found.sort();
         found.dedup();
+        let read = |path: PathBuf| match fs::read(&path).and_then(decode) {
+            Ok(text) => Ok((path, text)),
+            Err(source) => Err(DumpError::Unreadable { path, source }),
+        };
+        let texts = found.into_iter().map(read);
+        let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        Dump::of_texts(texts, &names.join(", "), account, aws_managed)
+    }
+
+    /// Takes texts of files, each with its path, from a place that errors call `shown`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dump::read`].
+    pub fn of_texts(
+        texts: impl Iterator<Item = Result<(PathBuf, String), DumpError>>,
+        shown: &str,
+        account: Option<&str>,
+        aws_managed: bool,
+    ) -> Result<Dump, DumpError> {
         let mut dump = Dump { aws_managed, ..Dump::default() };
-        for path in found {
-            let text = fs::read(&path)
-                .and_then(decode)
-                .map_err(|source| DumpError::Unreadable { path: path.clone(), source })?;
+        for file in texts {
+            let (path, text) = file?;
             dump.files.push(File { path, text });
             dump.sort_file(dump.files.len() - 1)?;
         }
@@ -144,8 +162,7 @@ impl Dump {
         let entities =
             ["RoleDetail", "ManagedPolicyDetail", "AwsManagedPolicyDetail", "OrganizationsPolicy"];
         if entities.iter().all(|shelf| dump.items(shelf).next().is_none()) {
-            let names: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-            return Err(DumpError::Empty(names.join(", ")));
+            return Err(DumpError::Empty(shown.to_owned()));
         }
         dump.account = dump.find_account(account)?;
         Ok(dump)

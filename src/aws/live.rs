@@ -14,7 +14,7 @@ use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
-use super::call::call_error;
+use super::call::{call_error, in_time};
 use super::whole_answer::WholeAnswers;
 use super::{Account, CallError};
 use crate::progress::Progress;
@@ -141,15 +141,9 @@ impl Live {
             self.calls.fetch_add(1, Ordering::Relaxed);
             request.await
         };
-        let answer = match self.deadline {
-            None => work.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline.into(), work).await {
-                Ok(answer) => answer,
-                Err(_) => return Err(CallError::out_of_time(call)),
-            },
-        };
+        let answer = in_time(call, self.deadline, work).await;
         debug!(call, failed = answer.is_err(), "called");
-        answer.map_err(|error| call_error(call, &error))
+        answer
     }
 
     /// Calls made so far, retries not counted.

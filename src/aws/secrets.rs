@@ -1,10 +1,12 @@
 //! Secrets that AWS keeps: read when they are needed, never kept here.
 
+use std::time::Instant;
+
 use aws_config::{Region, SdkConfig};
 use secrecy::SecretString;
 
 use super::CallError;
-use super::call::call_error;
+use super::call::in_time;
 
 /// Secrets Manager, and the parameters of Systems Manager.
 #[derive(Clone, Debug)]
@@ -25,16 +27,19 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// The call failed, or the value is not text.
-    pub async fn secret(&self, name: &str) -> Result<SecretString, CallError> {
+    /// The call failed or was not answered by the deadline, or the value is not text.
+    pub async fn secret(
+        &self,
+        name: &str,
+        deadline: Option<Instant>,
+    ) -> Result<SecretString, CallError> {
         let call = "secretsmanager:GetSecretValue";
         let mut overrides = aws_sdk_secretsmanager::Config::builder();
         if let Some(region) = region_of(name) {
             overrides = overrides.region(region);
         }
         let request = self.secrets_manager.get_secret_value().secret_id(name).customize();
-        let answer = request.config_override(overrides).send().await;
-        let answer = answer.map_err(|error| call_error(call, &error))?;
+        let answer = in_time(call, deadline, request.config_override(overrides).send()).await?;
         let binary = answer.secret_binary.map(|blob| String::from_utf8(blob.into_inner()));
         let text = answer.secret_string.or_else(|| binary?.ok());
         text.map(SecretString::from).ok_or_else(|| CallError::empty(call))
@@ -44,16 +49,19 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// The call failed.
-    pub async fn parameter(&self, name: &str) -> Result<SecretString, CallError> {
+    /// The call failed, or was not answered by the deadline.
+    pub async fn parameter(
+        &self,
+        name: &str,
+        deadline: Option<Instant>,
+    ) -> Result<SecretString, CallError> {
         let call = "ssm:GetParameter";
         let mut overrides = aws_sdk_ssm::Config::builder();
         if let Some(region) = region_of(name) {
             overrides = overrides.region(region);
         }
         let request = self.ssm.get_parameter().name(name).with_decryption(true).customize();
-        let answer = request.config_override(overrides).send().await;
-        let answer = answer.map_err(|error| call_error(call, &error))?;
+        let answer = in_time(call, deadline, request.config_override(overrides).send()).await?;
         let value = answer.parameter.and_then(|parameter| parameter.value);
         value.map(SecretString::from).ok_or_else(|| CallError::empty(call))
     }

@@ -1,20 +1,26 @@
 //! `sync` and `event`: what the function does, once, from the command line.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
 
-use super::{Output, print, report_failures, runtime};
+use super::{Output, lines, print, report_failures, runtime};
 use crate::aws::Source;
 use crate::error::Refused;
 use crate::event::{Content, Invocation, Record, scope_of};
 use crate::progress::Progress;
+use crate::repository::Remote;
+use crate::resource::sync_permissions;
 use crate::scope::Scope;
 use crate::session::Session;
-use crate::settings::environment::Environment;
+use crate::settings::environment::{self, Environment};
+use crate::settings::file;
 use crate::settings::values::{self, Invalid, Prefix};
 use crate::settings::{Choices, SyncArguments, SyncSettings};
 use crate::sync::{Outcome, Task};
@@ -23,7 +29,7 @@ use crate::sync::{Outcome, Task};
 ///
 /// What the Lambda function does on its schedule, once. Nothing is checked out: the commit is made
 /// on top of the branch as the server has it, and never forced. A second run that finds nothing
-/// changed makes no commit.
+/// changed makes no commit. An empty repository gets its first one.
 #[derive(Args)]
 #[command(after_long_help = after_help("sync --repository https://github.com/example-org/iam"))]
 pub struct SyncCommand {
@@ -33,7 +39,9 @@ pub struct SyncCommand {
 
 /// Handle recorded events, as the Lambda function does when they happen
 ///
-/// Reads what the events touched from AWS as it is now, and commits it with their authors.
+/// What the events touched is read from AWS as it is now and committed under the name of who made
+/// the last of the changes. Calls that failed or only read are passed over; an unknown action is
+/// answered with a full export, and so are `{}` and a scheduled event.
 #[derive(Args)]
 #[command(after_long_help = after_help("event event.json --repository ./iam.git --dry-run"))]
 pub struct EventCommand {
@@ -49,14 +57,15 @@ pub struct EventCommand {
 struct Target {
     /// The repository: an https:// address without a token, or a folder; otherwise
     /// AWS_IAM_GITOPS_REPOSITORY
-    #[arg(long, value_name = "URL", value_parser = values::Remote::parse)]
-    repository: Option<values::Remote>,
+    #[arg(long, value_name = "URL", value_parser = AddressParser)]
+    repository: Option<Remote>,
 
     /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
     #[arg(long, value_name = "NAME", value_parser = values::branch)]
     branch: Option<String>,
 
-    /// The folder of the repository below which everything lies
+    /// The folder of the repository below which everything lies; otherwise AWS_IAM_GITOPS_PREFIX,
+    /// or the file's `prefix`
     #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
     prefix: Option<Prefix>,
 
@@ -76,9 +85,29 @@ struct Target {
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
-    /// AWS calls in flight at once
+    /// AWS calls in flight at once; otherwise AWS_IAM_GITOPS_CONCURRENCY, or 8
     #[arg(long, value_name = "N", value_parser = concurrency)]
     concurrency: Option<usize>,
+}
+
+/// Refuses an address without repeating it, for it may hold a token.
+#[derive(Clone)]
+struct AddressParser;
+
+impl TypedValueParser for AddressParser {
+    type Value = Remote;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Remote, clap::Error> {
+        values::remote(&value.to_string_lossy()).map_err(|invalid| {
+            let text = format!("invalid value for '--repository <URL>': {invalid}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
 }
 
 fn concurrency(text: &str) -> Result<usize, Invalid> {
@@ -87,14 +116,26 @@ fn concurrency(text: &str) -> Result<usize, Invalid> {
 
 fn after_help(example: &str) -> String {
     format!(
-        "What is written is set in `aws-iam-gitops.toml` in the repository; docs/settings.md has all keys and \
-         all variables of the environment.\n\n\
-         The token for the repository comes from AWS_IAM_GITOPS_TOKEN_SECRET (Secrets Manager),\n\
-         AWS_IAM_GITOPS_TOKEN_PARAMETER (SSM), AWS_IAM_GITOPS_GITHUB_APP_ID, AWS_IAM_GITOPS_TOKEN,\n\
-         GITHUB_TOKEN (for GitHub alone), or git's credential helpers.\n\n\
+        "What is written is set by `aws-iam-gitops.toml` in the root of the repository. Its keys, all\n\
+         optional:\n{}\n\n\
+         Variables of the environment, which win over that file; arguments win over both:\n{}\n\n\
+         Without a token of ours: GH_TOKEN or GITHUB_TOKEN, for the server that GITHUB_SERVER_URL names\n\
+         (https://github.com) and no other, or git's credential helpers. GIT_SSL_CAINFO names a file\n\
+         of certificate authorities to trust. docs/settings.md tells each in full.\n\n\
+         Permissions that reading from AWS takes:\n{}\n\n\
          Example:\n  aws-iam-gitops {example}\n\n\
-         Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage"
+         Exit codes:\n  0 done, 1 something failed (what could be read is committed), 2 usage",
+        table(file::KEYS.iter().map(|(key, meaning)| ((*key).to_owned(), *meaning))),
+        table(environment::variables()),
+        lines(sync_permissions()),
     )
+}
+
+/// Two columns.
+fn table(rows: impl Iterator<Item = (String, &'static str)>) -> String {
+    let rows: Vec<_> = rows.collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    lines(rows.iter().map(|(name, meaning)| format!("{name:width$}  {meaning}")))
 }
 
 /// Runs `sync`.
@@ -108,18 +149,14 @@ pub fn event(command: EventCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     run(command.target, quiet, Some(invocation))
 }
 
-fn read(file: &PathBuf) -> anyhow::Result<Invocation> {
-    let shown = file.display();
-    let text = match file.as_os_str() == "-" {
-        true => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read stdin")?;
-            text
-        }
-        false => std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?,
+fn read(file: &Path) -> anyhow::Result<Invocation> {
+    let (shown, text) = match file.as_os_str() == "-" {
+        true => ("stdin".to_owned(), io::read_to_string(io::stdin())),
+        false => (format!("`{}`", file.display()), std::fs::read_to_string(file)),
     };
-    let value = serde_json::from_str(&text).with_context(|| format!("`{shown}` is not JSON"))?;
-    Invocation::parse(&value).with_context(|| format!("`{shown}` is no event"))
+    let text = text.with_context(|| format!("cannot read {shown}"))?;
+    let value = serde_json::from_str(&text).with_context(|| format!("{shown} is not JSON"))?;
+    Invocation::parse(&value).with_context(|| format!("{shown} is no event"))
 }
 
 fn run(target: Target, quiet: bool, invocation: Option<Invocation>) -> anyhow::Result<ExitCode> {

@@ -19,8 +19,8 @@ use tracing::debug;
 use super::{Clock, Login, Vault};
 use crate::error::Refused;
 use crate::invisible::visible;
+use crate::repository::Remote;
 use crate::settings::GitHubApp;
-use crate::settings::values::Remote;
 
 /// How long before its end a token is renewed.
 const RENEWED_BEFORE: Duration = Duration::from_secs(5 * 60);

@@ -50,7 +50,8 @@ impl GitError {
 
     /// Whether the same again, from the fetch on, may succeed.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.reason, Reason::Unavailable | Reason::Rejected | Reason::Corrupt)
+        use Reason::{Corrupt, NoSpace, Rejected, Unavailable};
+        matches!(self.reason, Unavailable | Rejected | Corrupt | NoSpace)
     }
 
     /// What to do about it.
@@ -93,7 +94,8 @@ impl Failure {
     }
 }
 
-/// The failure of an operation on the clone itself: what it says cannot be read is damaged.
+/// The failure of an operation on the clone itself: what it says cannot be read is damaged. So is
+/// what is locked: a process that was killed leaves its locks.
 impl From<git2::Error> for Failure {
     fn from(error: git2::Error) -> Failure {
         use git2::{ErrorClass, ErrorCode};
@@ -103,7 +105,6 @@ impl From<git2::Error> for Failure {
             (ErrorCode::NotFastForward | ErrorCode::Modified | ErrorCode::Exists, _) => {
                 Reason::Rejected
             }
-            (ErrorCode::Locked, _) => Reason::Unavailable,
             (ErrorCode::Eof, _) | (_, ErrorClass::Net) => Reason::Unavailable,
             (ErrorCode::Owner | ErrorCode::InvalidSpec, _) => Reason::Other,
             _ => Reason::Corrupt,

@@ -28,7 +28,7 @@ impl Files for Tree {
     }
 
     fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
-        let finders: Vec<_> = texts.iter().map(|text| memmem::Finder::new(text)).collect();
+        let finders: Vec<_> = texts.iter().map(memmem::Finder::new).collect();
         let mut found = BTreeSet::new();
         for (name, id) in self.blobs(folder)? {
             let content = self.content(id)?;

@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+pub mod local;
 mod remote;
 mod transport;
 mod tree;
@@ -50,7 +51,8 @@ pub struct Commit {
     pub message: String,
     pub author: Person,
     pub committer: Person,
-    /// Seconds since 1970, UTC.
+    /// When the author did it and when it is committed: seconds since 1970, UTC.
+    pub author_time: i64,
     pub time: i64,
 }
 
@@ -112,6 +114,23 @@ impl Repository {
         fetched.map_err(|failure| failure.during(action))
     }
 
+    /// The branches that the remote has.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be read.
+    pub fn branches(&self) -> Result<Vec<String>, GitError> {
+        let references = match self.remote.folder() {
+            Some(folder) => references_of_folder(folder),
+            None => self.references_of_server(),
+        };
+        let references = references.map_err(|failure| {
+            failure.during(format!("cannot list the branches of `{}`", self.remote))
+        })?;
+        let branch = |name: &String| name.strip_prefix("refs/heads/").map(str::to_owned);
+        Ok(references.iter().filter_map(branch).collect())
+    }
+
     /// The files of a commit below a prefix; none: a repository without a commit.
     ///
     /// # Errors
@@ -139,14 +158,14 @@ impl Repository {
             self.store.written.fetch_add(written, Ordering::Relaxed);
             let Some(root) = root else { return Ok(None) };
             let parent = tree.commit.map(|id| git.find_commit(id)).transpose()?;
-            let signature = |person: &Person| {
-                let time = git2::Time::new(commit.time, 0);
+            let signature = |person: &Person, time: i64| {
+                let time = git2::Time::new(time, 0);
                 git2::Signature::new(&clean(&person.name), &clean(&person.email), &time)
             };
             let id = git.commit(
                 None,
-                &signature(&commit.author)?,
-                &signature(&commit.committer)?,
+                &signature(&commit.author, commit.author_time)?,
+                &signature(&commit.committer, commit.time)?,
                 &commit.message.replace('\0', ""),
                 &git.find_tree(root)?,
                 &parent.iter().collect::<Vec<_>>(),
@@ -261,6 +280,16 @@ impl Repository {
         }
         check(&git, head)?;
         Ok(Some(head))
+    }
+
+    fn references_of_server(&self) -> Result<Vec<String>, Failure> {
+        let connection = self.connection();
+        let git = lock(&self.store.git);
+        let real = |error| connection.take_failure().unwrap_or_else(|| Failure::from(error));
+        connection.take_failure();
+        let mut remote = git.remote_anonymous(&connection.url())?;
+        let server = remote.connect_auth(Direction::Fetch, None, None).map_err(real)?;
+        Ok(server.list()?.iter().map(|head| head.name().to_owned()).collect())
     }
 
     fn fetch_from_folder(&self, folder: &Path, reference: &str) -> Result<Option<Oid>, Failure> {
@@ -418,9 +447,20 @@ fn open_folder(folder: &Path) -> Result<git2::Repository, Failure> {
     })
 }
 
+fn references_of_folder(folder: &Path) -> Result<Vec<String>, Failure> {
+    let there = open_folder(folder)?;
+    let references = there.references().map_err(|error| foreign(&error))?;
+    let name =
+        |reference: git2::Reference| String::from_utf8_lossy(reference.name_bytes()).into_owned();
+    Ok(references.flatten().map(name).collect())
+}
+
 /// A failure of a repository that is not our clone: making the clone anew would not help.
 fn foreign(error: &git2::Error) -> Failure {
     let failure = Failure::new(Reason::Other, error.message());
+    if error.code() == git2::ErrorCode::Locked {
+        return Failure { reason: Reason::Unavailable, ..failure };
+    }
     match Failure::from(git2::Error::new(error.code(), error.class(), error.message())) {
         found if found.reason == Reason::Corrupt => failure,
         found => found,

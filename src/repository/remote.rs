@@ -84,7 +84,27 @@ impl Remote {
         }
     }
 
-    pub(super) fn url(&self) -> Option<&Url> {
+    /// Owner and name, as GitHub has them.
+    pub fn owner_and_name(&self) -> Option<(&str, &str)> {
+        let (owner, name) = self.path()?.split_once('/')?;
+        let name = name.strip_suffix(".git").unwrap_or(name);
+        (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some((owner, name))
+    }
+
+    /// The address of the REST API, taking the server for GitHub.
+    pub fn github_api(&self) -> Option<Url> {
+        let url = self.url()?;
+        let api = match url.host_str()? {
+            "github.com" => "https://api.github.com".to_owned(),
+            // GitHub Enterprise Cloud with data residency.
+            host if host.ends_with(".ghe.com") => format!("https://api.{host}"),
+            _ => format!("{}/api/v3", url.origin().ascii_serialization()),
+        };
+        api.parse().ok()
+    }
+
+    /// The URL; none for a path.
+    pub fn url(&self) -> Option<&Url> {
         match &self.0 {
             Place::Http(url) => Some(url),
             Place::Path(_) => None,
@@ -142,7 +162,10 @@ fn parse_url(text: &str) -> Result<Remote, RemoteError> {
     }
     let bare = format!("{}{}", url.origin().ascii_serialization(), url.path());
     if !url.username().is_empty() || url.password().is_some() {
-        let hint = format!("use `{bare}` and give the token apart: a URL ends up in logs");
+        let hint = format!(
+            "use `{bare}`, and give the token by AWS_IAM_GITOPS_TOKEN_SECRET or AWS_IAM_GITOPS_TOKEN: a URL \
+             ends up in logs"
+        );
         return Err(refuse("the repository's URL holds a user name or a secret", hint));
     }
     if url.query().is_some() || url.fragment().is_some() {

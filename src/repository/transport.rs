@@ -3,6 +3,7 @@
 //! libgit2 forgets what went wrong in a transport; the connection keeps it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +43,9 @@ pub trait Credentials: Send + Sync {
 
     /// The server did not accept the login: what is remembered of it is to be forgotten.
     fn refused(&self);
+
+    /// From when on nobody waits for a login any more.
+    fn set_deadline(&self, _: Option<Instant>) {}
 }
 
 /// For servers that need no login.
@@ -65,10 +69,17 @@ fn is_passing(error: &anyhow::Error) -> bool {
 }
 
 /// What basic authentication sends.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Login {
     pub username: String,
     pub password: SecretString,
+}
+
+/// Some servers take a token as the user name, so that is not shown either.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login([REDACTED])")
+    }
 }
 
 /// What all requests to one remote share.
@@ -133,6 +144,7 @@ impl Connection {
 
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         lock(&self.state).deadline = deadline;
+        self.credentials.set_deadline(deadline);
     }
 
     /// What really was behind libgit2's last error.

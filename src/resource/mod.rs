@@ -35,8 +35,10 @@ pub struct Kind {
     pub terraform_prefix: &'static str,
     pub case: Case,
     pub resource_types: &'static [ResourceType],
-    /// The API permissions that reading takes.
+    /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
+    /// Those that reading single entities takes, and who uses them.
+    pub named_permissions: &'static [&'static str],
     /// Reads all entities of the kind.
     pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
     /// Reads the entities with these keys from AWS, in a few calls each.
@@ -50,6 +52,17 @@ pub struct Kind {
 
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
 pub type UsersFuture<'a> = Pin<Box<dyn Future<Output = Result<Scope, CallError>> + Send + 'a>>;
+
+/// The API permissions of an export of all kinds.
+pub fn export_permissions() -> BTreeSet<&'static str> {
+    KINDS.iter().flat_map(|kind| kind.permissions).copied().collect()
+}
+
+/// The API permissions of the function, which reads single entities too.
+pub fn sync_permissions() -> BTreeSet<&'static str> {
+    let named = KINDS.iter().flat_map(|kind| kind.named_permissions).copied();
+    export_permissions().into_iter().chain(named).collect()
+}
 
 impl Kind {
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.

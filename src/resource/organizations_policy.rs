@@ -67,6 +67,11 @@ pub static KIND: Kind = Kind {
         "organizations:ListTagsForResource",
         "organizations:ListTargetsForPolicy",
     ],
+    named_permissions: &[
+        "organizations:DescribePolicy",
+        "organizations:ListTagsForResource",
+        "organizations:ListTargetsForPolicy",
+    ],
     read: |source| {
         Box::pin(async move {
             match source {

@@ -41,12 +41,8 @@ pub static KIND: Kind = Kind {
             ("tags_all", "the provider computes it from `tags`"),
         ],
     }],
-    permissions: &[
-        "iam:GetAccountAuthorizationDetails",
-        "iam:GetPolicy",
-        "iam:GetPolicyVersion",
-        "iam:ListEntitiesForPolicy",
-    ],
+    permissions: &["iam:GetAccountAuthorizationDetails", "iam:GetPolicy"],
+    named_permissions: &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy"],
     read: |source| {
         Box::pin(async move {
             match source {

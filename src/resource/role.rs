@@ -86,11 +86,15 @@ pub static KIND: Kind = Kind {
         "iam:GetAccountAuthorizationDetails",
         "iam:GetInstanceProfile",
         "iam:GetRole",
+        "iam:ListRoles",
+    ],
+    named_permissions: &[
+        "iam:GetInstanceProfile",
+        "iam:GetRole",
         "iam:GetRolePolicy",
         "iam:ListAttachedRolePolicies",
         "iam:ListInstanceProfilesForRole",
         "iam:ListRolePolicies",
-        "iam:ListRoles",
     ],
     read: |source| {
         Box::pin(async move {

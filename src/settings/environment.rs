@@ -12,38 +12,39 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::spelling::allowed;
-use super::values::{self, Invalid, Prefix, Remote};
+use super::values::{self, Invalid, Prefix};
 use super::{Choices, GitHubApp, SettingsError, Stored, TokenSource};
 use crate::invisible::visible;
+use crate::repository::Remote;
 
 const OURS: &str = "AWS_IAM_GITOPS_";
 
-/// Our variables, without [`OURS`].
-const NAMES: [&str; 20] = [
-    "REPOSITORY",
-    "BRANCH",
-    "PREFIX",
-    "KINDS",
-    "AWS_MANAGED",
-    "ORGANIZATIONS_ATTACHMENTS",
-    "MANAGED_ELSEWHERE",
-    "IMPORTS",
-    "CONCURRENCY",
-    "LEASE",
-    "PAUSE",
-    "CLONE",
-    "TOKEN",
-    "TOKEN_SECRET",
-    "TOKEN_PARAMETER",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_INSTALLATION_ID",
-    "GITHUB_APP_KEY_SECRET",
-    "GITHUB_APP_KEY_PARAMETER",
-    "GITHUB_API",
+/// Our variables without [`OURS`], each with what it sets.
+const VARIABLES: [(&str, &str); 20] = [
+    ("REPOSITORY", "the repository, as in `--repository`"),
+    ("BRANCH", "the branch to commit to; otherwise `main`"),
+    ("PREFIX", "as `prefix` in the file"),
+    ("KINDS", "as `kinds` in the file, with commas: `roles,policies`"),
+    ("AWS_MANAGED", "as `aws_managed` in the file"),
+    ("ORGANIZATIONS_ATTACHMENTS", "as `organizations_attachments` in the file"),
+    ("MANAGED_ELSEWHERE", "as `managed_elsewhere` in the file"),
+    ("IMPORTS", "as `imports` in the file"),
+    ("CONCURRENCY", "AWS calls in flight at once; otherwise 8"),
+    ("LEASE", "how long a reading of AWS is fresh; otherwise 4 seconds"),
+    ("PAUSE", "before AWS is asked twice; otherwise 2 seconds"),
+    ("CLONE", "the clone's folder; otherwise in ~/.cache, or /tmp in a function"),
+    ("TOKEN", "the token itself, for the command line"),
+    ("TOKEN_SECRET", "the secret of Secrets Manager that holds the token"),
+    ("TOKEN_PARAMETER", "the parameter of Systems Manager that holds the token"),
+    ("GITHUB_APP_ID", "the GitHub App that may write to the repository"),
+    ("GITHUB_APP_INSTALLATION_ID", "its installation; otherwise GitHub is asked"),
+    ("GITHUB_APP_KEY_SECRET", "the secret that holds the App's private key"),
+    ("GITHUB_APP_KEY_PARAMETER", "the parameter that holds the App's private key"),
+    ("GITHUB_API", "GitHub's REST API; otherwise as the repository's host has it"),
 ];
 
 /// Variables of other programs that mean something here.
-const OTHERS: [&str; 7] = [
+pub const OTHERS: [&str; 7] = [
     "AWS_LAMBDA_RUNTIME_API",
     "HOME",
     "XDG_CACHE_HOME",
@@ -52,6 +53,11 @@ const OTHERS: [&str; 7] = [
     "GITHUB_TOKEN",
     "GITHUB_SERVER_URL",
 ];
+
+/// Our variables by their full names, each with what it sets.
+pub fn variables() -> impl Iterator<Item = (String, &'static str)> {
+    VARIABLES.iter().map(|(name, meaning)| (format!("{OURS}{name}"), *meaning))
+}
 
 /// Whether Lambda started this process.
 pub fn is_function() -> bool {
@@ -95,7 +101,7 @@ impl Environment {
     ) -> Result<Environment, SettingsError> {
         let variables = Variables::collect(variables)?;
         Ok(Environment {
-            repository: variables.parse("REPOSITORY", Remote::parse)?,
+            repository: variables.parse("REPOSITORY", values::remote)?,
             branch: variables.parse("BRANCH", values::branch)?,
             choices: Choices {
                 prefix: variables.parse("PREFIX", Prefix::parse)?,
@@ -135,8 +141,9 @@ impl Variables {
         for (name, value) in variables {
             let name = name.to_string_lossy().into_owned();
             if let Some(known) = name.strip_prefix(OURS) {
-                if !NAMES.contains(&known) {
-                    let invalid = Invalid::new("there is no such setting", allowed(known, &NAMES));
+                let names = VARIABLES.map(|(name, _)| name);
+                if !names.contains(&known) {
+                    let invalid = Invalid::new("there is no such setting", allowed(known, &names));
                     return Err(invalid.at(format!("`{}`", visible(&name))));
                 }
             } else if !OTHERS.contains(&name.as_str()) {
@@ -267,7 +274,7 @@ mod tests {
     #[test]
     fn only_the_repository_must_be_named() {
         let settings = settings(&[REPOSITORY, ("AWS_REGION", "x"), ("BRANCH", "")]);
-        assert_eq!(settings.repository.address(), "https://github.com/o/n");
+        assert_eq!(settings.repository.to_string(), "https://github.com/o/n");
         assert_eq!((settings.branch.as_str(), settings.concurrency), ("main", 8));
         assert_eq!(settings.pause, Duration::from_secs(2));
         assert!(settings.clone.starts_with(std::env::temp_dir()));
@@ -348,12 +355,12 @@ mod tests {
         for (name, value, problem, right) in [
             ("REPOSITORY", "git@github.com:o/n.git", "SSH", "https://"),
             ("REPOSITORY", "ssh://git@github.com/o/n", "SSH", "https://"),
-            ("REPOSITORY", "http://git.example.com/o/n", "reads the token", "https://"),
-            ("REPOSITORY", "ftp://example.com/o/n", "no address of the web", "https://"),
+            ("REPOSITORY", "http://git.example.com/o/n", "not encrypted", "https://"),
+            ("REPOSITORY", "ftp://example.com/o/n", "not `https`", "https://"),
             ("REPOSITORY", "https://github.com", "names no repository", "owner/name"),
             ("REPOSITORY", "https://github.com/o/n%0ax", "names no repository", "owner/name"),
-            ("REPOSITORY", "https://github.com/o/n?x=y", "goes on", "`?`"),
-            ("REPOSITORY", "https://[x/o/n", "no address", "https://"),
+            ("REPOSITORY", "https://github.com/o/n?x=y", "a query", "https://github.com/o/n"),
+            ("REPOSITORY", "https://[x/o/n", "cannot be read", "https://"),
             ("BRANCH", "refs/heads/x", "a whole reference", "`x`"),
             ("BRANCH", "a b", "not the name of a branch", "main"),
             ("BRANCH", "a..b", "not the name", "main"),

@@ -34,16 +34,18 @@ use crate::invisible::visible;
 /// The file's name, in the root of the repository.
 pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 
-const KEYS: [&str; 7] = [
-    "prefix",
-    "kinds",
-    "aws_managed",
-    "organizations_attachments",
-    "managed_elsewhere",
-    "imports",
-    "ignore",
+/// The keys, each with what it sets.
+pub const KEYS: [(&str, &str); 7] = [
+    ("prefix", "the folder of the repository below which everything lies"),
+    ("kinds", "the kinds that are written; otherwise all"),
+    ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
+    ("organizations_attachments", "attachments of organizations policies as Terraform too"),
+    ("managed_elsewhere", "Terraform also for what something else manages"),
+    ("imports", "import blocks; `false` leaves them out"),
+    ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
 ];
-const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
+/// The conditions of a rule.
+pub const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
 
 /// What the file says.
 #[derive(Clone, Debug, Default)]
@@ -198,7 +200,7 @@ fn unknown_key(key: &str) -> Invalid {
             format!("`{key}` must be known before this file is read"),
             format!("AWS_IAM_GITOPS_{} or `--{key}`", key.to_uppercase()),
         ),
-        _ => Invalid::new(problem, allowed(key, &KEYS)),
+        _ => Invalid::new(problem, allowed(key, &KEYS.map(|(key, _)| key))),
     }
 }
 
@@ -237,7 +239,7 @@ mod tests {
         assert_eq!(settings.choices.managed_elsewhere, Some(false));
         assert_eq!(settings.choices.imports, Some(true));
         assert!(settings.ignore.matches("roles", &["x"], Some("/sandbox/a/"), &[]));
-        assert!(KEYS.iter().all(|key| example.contains(key)));
+        assert!(KEYS.iter().all(|(key, _)| example.contains(key)));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use reqwest::Url;
 use super::spelling::allowed;
 use super::{SettingsError, Stored};
 use crate::invisible::{is_invisible, visible};
+use crate::repository::Remote;
 use crate::resource::KINDS;
 
 /// A value that cannot be: what is wrong, what would be right.
@@ -184,83 +185,23 @@ pub fn branch(text: &str) -> Result<String, Invalid> {
     }
 }
 
-/// Where a repository is: an address without credentials, or a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    address: String,
-    url: Option<Url>,
-}
-
-impl Remote {
-    /// # Errors
-    ///
-    /// An address that is neither HTTPS nor a folder, or that holds a token.
-    pub fn parse(text: &str) -> Result<Remote, Invalid> {
-        let is_of_ssh = text.starts_with("ssh://")
-            || text
-                .split(['/', '\\'])
-                .next()
-                .is_some_and(|host| host.contains(':') && !text.contains("://"));
-        if is_of_ssh {
-            return Err(Invalid::new(
-                "that is an address of SSH",
-                "the repository's HTTPS address, like `https://github.com/owner/name`",
-            ));
-        }
-        if text.is_empty() || text.chars().any(is_invisible) {
-            return Err(Invalid::new("that is no address", ADDRESS));
-        }
-        if text.starts_with("file://") || !text.contains("://") {
-            return Ok(Remote { address: text.to_owned(), url: None });
-        }
-        let url = web_address(text)?;
-        let path = percent_decode_str(url.path()).decode_utf8_lossy();
-        if path.trim_matches('/').is_empty() || path.chars().any(is_invisible) {
-            return Err(Invalid::new("that address names no repository", ADDRESS));
-        }
-        let address = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Remote { address, url: Some(url) })
-    }
-
-    /// What Git fetches from and pushes to.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// The address, unless it is a folder.
-    pub fn url(&self) -> Option<&Url> {
-        self.url.as_ref()
-    }
-
-    /// Owner and name, as GitHub has them.
-    pub fn owner_and_name(&self) -> Option<(&str, &str)> {
-        let path = self.url.as_ref()?.path().trim_matches('/');
-        let (owner, name) = path.split_once('/')?;
-        let name = name.strip_suffix(".git").unwrap_or(name);
-        (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some((owner, name))
-    }
-
-    /// The address of the REST API, taking the server for GitHub.
-    pub fn github_api(&self) -> Option<Url> {
-        let url = self.url.as_ref()?;
-        let host = url.host_str()?;
-        let api = match host {
-            "github.com" => "https://api.github.com".to_owned(),
-            // GitHub Enterprise Cloud with data residency.
-            host if host.ends_with(".ghe.com") => format!("https://api.{host}"),
-            _ => format!("{}/api/v3", url.origin().ascii_serialization()),
-        };
-        api.parse().ok()
+/// Where the repository is: an address without credentials, or a folder.
+///
+/// # Errors
+///
+/// As [`Remote::parse`]; or an address that names no repository.
+pub fn remote(text: &str) -> Result<Remote, Invalid> {
+    let remote =
+        Remote::parse(text).map_err(|error| Invalid::new(error.to_string(), error.hint()))?;
+    let path = remote.path().map(|path| percent_decode_str(path).decode_utf8_lossy());
+    match path {
+        Some(path) if path.is_empty() || path.chars().any(is_invisible) => Err(Invalid::new(
+            "that address names no repository",
+            "an address like `https://github.com/owner/name`, or a folder",
+        )),
+        _ => Ok(remote),
     }
 }
-
-impl fmt::Display for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.address)
-    }
-}
-
-const ADDRESS: &str = "an address like `https://github.com/owner/name`, or a folder";
 
 /// An address of the web, over TLS unless it is this machine's own.
 ///
@@ -368,7 +309,7 @@ pub fn github_installation(text: &str) -> Result<u64, Invalid> {
 /// temporary folder.
 pub fn default_clone(repository: &Remote, cache: Option<&Path>) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    repository.address.hash(&mut hasher);
+    repository.to_string().hash(&mut hasher);
     let name = format!("{:016x}", hasher.finish());
     match cache {
         Some(cache) => cache.join("aws-iam-gitops").join(name),

@@ -276,8 +276,12 @@ pub struct FakeAws {
     runtime: Option<tokio::runtime::Runtime>,
 }
 
+/// Something to do when a request comes.
+type Watch = Box<dyn FnMut(&Request) + Send>;
+
 struct Shared {
     world: Mutex<World>,
+    watch: Mutex<Option<Watch>>,
     requests: Mutex<Vec<Request>>,
     in_flight: Mutex<InFlight>,
 }
@@ -297,6 +301,7 @@ impl FakeAws {
             .expect("a runtime");
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
+            watch: Mutex::default(),
             requests: Mutex::default(),
             in_flight: Mutex::default(),
         });
@@ -342,6 +347,16 @@ impl FakeAws {
     /// What it holds, to be changed between two exports.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.world.lock().expect("no panic while held")
+    }
+
+    /// Calls this with every request from now on, before what it holds is looked at.
+    pub fn watch(&self, watch: impl FnMut(&Request) + Send + 'static) {
+        *self.shared.watch.lock().expect("no panic while held") = Some(Box::new(watch));
+    }
+
+    /// Calls nothing any more.
+    pub fn watch_no_more(&self) {
+        *self.shared.watch.lock().expect("no panic while held") = None;
     }
 
     /// What it was asked since it was last asked for that.
@@ -391,6 +406,9 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     let request = read_request(&headers, &body);
     let delay = shared.world.lock().expect("no panic while held").delay;
     shared.requests.lock().expect("no panic while held").push(request.clone());
+    if let Some(watch) = &mut *shared.watch.lock().expect("no panic while held") {
+        watch(&request);
+    }
     tokio::time::sleep(delay).await;
 
     let how = {

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -160,7 +160,9 @@ impl Drop for GitServer {
 
 /// The header of basic authentication.
 pub fn basic(name: &str, password: &str) -> String {
-    let request = reqwest::Client::new().get("http://localhost").basic_auth(name, Some(password));
+    // One for all: a client reads the system's certificates.
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
+    let request = CLIENT.get("http://localhost").basic_auth(name, Some(password));
     let request = request.build().expect("a request");
     request.headers()[header::AUTHORIZATION.as_str()].to_str().expect("ASCII").to_owned()
 }

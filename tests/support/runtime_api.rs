@@ -271,6 +271,10 @@ impl Function {
         let _ = child.wait();
     }
 
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub fn is_alive(&self) -> bool {
         self.exit_status().is_none()
     }
