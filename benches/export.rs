@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use aws_iam_gitops::aws::{Connection, Dump, Source};
+use aws_iam_gitops::aws::{Connection, Dump, PAUSE, Source};
 use aws_iam_gitops::export::export;
-use aws_iam_gitops::settings::ExportSettings;
+use aws_iam_gitops::settings::{Coverage, ExportSettings};
 use serde_json::{Value, json};
 
 const ROLES: usize = 10_000;
@@ -61,10 +61,14 @@ fn run_export(dump: &Path, to: &Path) {
         from: vec![dump.to_owned()],
         to: to.to_owned(),
         account: None,
-        connection: Connection { profile: None, region: None, concurrency: 1, aws_managed: false },
-        organizations_attachments: false,
-        imports: true,
-        managed_elsewhere: false,
+        connection: Connection {
+            profile: None,
+            region: None,
+            concurrency: 1,
+            aws_managed: false,
+            pause: PAUSE,
+        },
+        coverage: Coverage::default(),
         overwrite: false,
         dry_run: false,
     };

@@ -93,21 +93,31 @@ impl Function {
     async fn handle(&mut self, event: LambdaEvent<Value>) -> Result<Value, Failed> {
         let (payload, context) = event.into_parts();
         let span = info_span!("invocation", request_id = context.request_id);
-        let answer = self.answer(&payload, &context).instrument(span.clone()).await;
-        if let Err(failed) = &answer {
-            let _entered = span.enter();
-            error!(error = failed.message, retryable = failed.is_retryable, "failed");
-        }
+        let mut metrics = Metrics::new(&context.env_config.function_name);
+        let answer = self.answer(&payload, &context, &mut metrics).instrument(span.clone()).await;
+        metrics.failures = match &answer {
+            Ok(answer) => answer["batchItemFailures"].as_array().map_or(0, Vec::len),
+            Err(failed) => {
+                let _entered = span.enter();
+                error!(error = failed.message, retryable = failed.is_retryable, "failed");
+                1
+            }
+        };
+        metrics.print(&context.request_id);
         answer
     }
 
-    async fn answer(&mut self, payload: &Value, context: &Context) -> Result<Value, Failed> {
+    async fn answer(
+        &mut self,
+        payload: &Value,
+        context: &Context,
+        metrics: &mut Metrics,
+    ) -> Result<Value, Failed> {
         let started = Instant::now();
         let invocation = Invocation::parse(payload)
             .map_err(|error| Failed { is_retryable: false, message: error.to_string() })?;
         let deadline = deadline(context)?;
         let request = Request::new(&invocation);
-        let mut metrics = Metrics::new(&context.env_config.function_name);
         metrics.events = request.records.len();
         metrics.oldest_event = request.oldest;
         let mut task = Task { deadline: Some(deadline), ..Task::default() };
@@ -136,24 +146,14 @@ impl Function {
             "invoked"
         );
         let outcome = match task.scope.is_empty() {
-            true => Ok(Outcome::default()),
-            false => self.session(deadline).await?.sync(&task).await.map_err(Failed::from),
+            true => Outcome::default(),
+            false => self.session(deadline).await?.sync(&task).await?,
         };
-        let answer = answer(&invocation, outcome.as_ref(), request.is_full);
-        if let Ok(outcome) = &outcome {
-            metrics.add(outcome);
-            log(outcome, started);
-        }
-        metrics.failures += match &answer {
-            Ok(answer) => answer["batchItemFailures"].as_array().map_or(0, Vec::len),
-            Err(_) => 1,
-        };
-        metrics.full_exports = usize::from(request.is_full && answer.is_ok());
-        metrics.print(&context.request_id);
-        match outcome {
-            Err(failed) => Err(failed),
-            Ok(_) => answer,
-        }
+        metrics.add(&outcome);
+        let is_complete = outcome.summary.failures.is_empty();
+        metrics.full_exports = usize::from(request.is_full && is_complete);
+        log(&outcome, started);
+        answer(&invocation, &outcome, request.is_full)
     }
 
     async fn session(&mut self, deadline: Instant) -> Result<&mut Session, Failed> {
@@ -221,14 +221,7 @@ fn deadline(context: &Context) -> Result<Instant, Failed> {
 }
 
 /// What Lambda is told: of a batch the messages that are to come again.
-fn answer(
-    invocation: &Invocation,
-    outcome: Result<&Outcome, &Failed>,
-    is_full: bool,
-) -> Result<Value, Failed> {
-    let Ok(outcome) = outcome else {
-        return Err(Failed { is_retryable: true, message: String::new() });
-    };
+fn answer(invocation: &Invocation, outcome: &Outcome, is_full: bool) -> Result<Value, Failed> {
     match invocation {
         Invocation::Batch(messages) => {
             let failed = failed_messages(messages, &outcome.unread);

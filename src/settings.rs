@@ -139,6 +139,12 @@ pub struct Coverage {
     pub ignore: IgnoreRules,
 }
 
+impl Default for Coverage {
+    fn default() -> Coverage {
+        Coverage::new(Choices::default(), FileSettings::default())
+    }
+}
+
 impl Coverage {
     /// What these choices say, then the file, then the defaults.
     pub fn new(choices: Choices, file: FileSettings) -> Coverage {

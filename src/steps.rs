@@ -187,6 +187,11 @@ impl<'a> Steps<'a> {
         }
 
         let mut base_files = base_files(self.directory, kind, &reading)?;
+        if let Some(error) = reading.refused.clone().filter(|_| !base_files.is_empty()) {
+            let failure = Failure::from(error);
+            let error = format!("cannot read {} any more: {}", kind.plural, failure.error);
+            self.fail(Failure { error, ..failure });
+        }
         let mut entities = std::mem::take(&mut reading.entities);
         entities.sort_by_cached_key(|entity| entity.json_path());
         // A listing whose entities shift while it is read has one of them on two pages.

@@ -25,7 +25,7 @@ use crate::scope::Scope;
 use crate::settings::file::{FILE_NAME, FileSettings};
 use crate::settings::{Coverage, SyncSettings};
 use crate::steps::{Options, parse_base};
-use crate::summary::Summary;
+use crate::summary::{KindSummary, Summary};
 
 /// How long what was read from AWS counts as read just now.
 pub const LEASE: Duration = Duration::from_secs(4);
@@ -390,7 +390,9 @@ fn unread(inventory: &Inventory, summary: &Summary) -> Scope {
     let mut scope = Scope::default();
     for (kind, reading) in &inventory.readings {
         let Some(keys) = &reading.named else {
-            if !reading.failures.is_empty() || !reading.unreadable.is_empty() {
+            let has_files = |of: &KindSummary| of.kind == kind.plural && of.unknown > 0;
+            let is_refused = reading.refused.is_some() && summary.kinds.iter().any(has_files);
+            if is_refused || !reading.failures.is_empty() || !reading.unreadable.is_empty() {
                 scope.add_all(kind.plural);
             }
             continue;

@@ -71,7 +71,7 @@ fn play(seed: u64, plan: Plan, emulator: &Emulator) -> (usize, Vec<Checked>) {
     invoke(&function, &mut delivery, None, seed);
     let mut done = 0;
     while done < OPERATIONS {
-        let steps = 1 + (seed as usize + done) % 7;
+        let steps = 2 + (seed as usize + done) % 11;
         done += steps;
         for batch in delivery.take(history.steps(steps)) {
             invoke(&function, &mut delivery, Some(&batch), seed);

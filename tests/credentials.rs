@@ -11,8 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_iam_gitops::aws::Secrets;
-use aws_iam_gitops::credentials::{Clock, Credentials, Login, open};
+use aws_iam_gitops::credentials::{Clock, open};
 use aws_iam_gitops::error;
+use aws_iam_gitops::repository::{Credentials, Login, Remote};
 use aws_iam_gitops::settings::environment::Environment;
 use aws_iam_gitops::settings::{SyncArguments, SyncSettings};
 use aws_sdk_iam::config::{Credentials as AwsCredentials, SharedCredentialsProvider};
@@ -216,7 +217,9 @@ impl Case {
 
     async fn login(&self) -> anyhow::Result<Option<Login>> {
         let credentials = self.credentials.clone();
-        let asked = tokio::task::spawn_blocking(move || credentials.authorization());
+        let asked = tokio::task::spawn_blocking(move || {
+            credentials.authorization(&Remote::parse("https://github.com/o/n").expect("an address"))
+        });
         asked.await.expect("no panic")
     }
 

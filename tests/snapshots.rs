@@ -7,9 +7,9 @@ mod support;
 use std::fmt::Write;
 use std::path::Path;
 
-use aws_iam_gitops::aws::{Connection, Dump, Source};
+use aws_iam_gitops::aws::{Connection, Dump, PAUSE, Source};
 use aws_iam_gitops::export::export;
-use aws_iam_gitops::settings::ExportSettings;
+use aws_iam_gitops::settings::{Coverage, ExportSettings};
 use support::assert_snapshot;
 use support::python::project;
 use support::run::Tree;
@@ -20,10 +20,18 @@ fn export_account(from: &Path, to: &Path) -> String {
         from: vec![from.to_owned()],
         to: to.to_owned(),
         account: None,
-        connection: Connection { profile: None, region: None, concurrency: 1, aws_managed: true },
-        organizations_attachments: true,
-        imports: true,
-        managed_elsewhere: false,
+        connection: Connection {
+            profile: None,
+            region: None,
+            concurrency: 1,
+            aws_managed: true,
+            pause: PAUSE,
+        },
+        coverage: Coverage {
+            aws_managed: true,
+            organizations_attachments: true,
+            ..Coverage::default()
+        },
         overwrite: false,
         dry_run: false,
     };

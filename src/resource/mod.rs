@@ -221,6 +221,9 @@ pub struct Reading {
     pub unreadable: Vec<Unreadable>,
     /// Listings that failed, files that are malformed.
     pub failures: Vec<Failure>,
+    /// A listing that this principal may not have: a failure where there are files of the kind,
+    /// which would stay as they are unnoticed.
+    pub refused: Option<CallError>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
     /// What files do not tell, so that Terraform is told to leave it alone.

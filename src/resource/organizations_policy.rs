@@ -434,6 +434,7 @@ async fn read_live(live: &Live) -> Reading {
         types = others;
     }
     if let Some((_, error)) = denied.first() {
+        reading.refused = Some(error.clone());
         let types: Vec<_> =
             denied.iter().map(|(policy_type, _)| format!("`{policy_type}`")).collect();
         let types =
