@@ -1,13 +1,14 @@
 //! Where an export's files lie: what every such place can do, and the folder on a disk, where writing
 //! never leaves half a file. The other place is the tree of a commit (`repository`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use memchr::memmem;
+
+use crate::terraform::read::mentions;
 
 /// Ends the name of a file that is not yet whole; such files are removed when a folder is opened.
 const UNFINISHED: &str = ".aws-iam-gitops-unfinished";
@@ -42,18 +43,37 @@ pub trait Files {
     /// The file is still there.
     fn remove(&self, path: &str) -> anyhow::Result<()>;
 
-    /// The files of a folder that hold any of these texts.
+    /// Whether there is a file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Files::read`].
+    fn has(&self, path: &str) -> anyhow::Result<bool> {
+        Ok(self.read(path)?.is_some())
+    }
+
+    /// Shows the names of [`Files::files`] one by one, in any order, as long as `visit` asks for
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Files::files`].
+    fn each(&self, folder: &str, visit: &mut dyn FnMut(&str) -> bool) -> anyhow::Result<()> {
+        self.files(folder)?.iter().all(|name| visit(name));
+        Ok(())
+    }
+
+    /// The files of a folder that name any of these resources ([`mentions`]).
     ///
     /// # Errors
     ///
     /// As for [`Files::files`] and [`Files::read`].
-    fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
-        let finders: Vec<_> = texts.iter().map(memmem::Finder::new).collect();
+    fn naming(&self, folder: &str, resources: &HashSet<u64>) -> anyhow::Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
         for name in self.files(folder)? {
             let path = format!("{folder}/{name}");
             let content = self.read(&path)?.unwrap_or_default();
-            if finders.iter().any(|finder| finder.find(&content).is_some()) {
+            if mentions(&content).iter().any(|named| resources.contains(named)) {
                 found.insert(path);
             }
         }

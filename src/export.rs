@@ -6,7 +6,7 @@ use crate::aws::{Account, Source};
 use crate::directory::{Directory, Files};
 use crate::error::Refused;
 use crate::inventory;
-use crate::resource::{Inventory, KINDS, Kind};
+use crate::resource::{Entity, Inventory, KINDS, Kind};
 use crate::scope::Scope;
 use crate::settings::ExportSettings;
 use crate::steps::{Options, Steps, parse_base};
@@ -69,27 +69,38 @@ pub fn write(
 fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> anyhow::Result<()> {
     let Some(account) = account else { return Ok(()) };
     for folder in ["roles", "policies"] {
-        let kind = kind_of(folder);
-        for name in directory.files(folder)? {
-            let Some(entity) = parse_base(directory, kind, &format!("{folder}/{name}"))?.0 else {
-                continue;
-            };
-            if let Some(other) = Account::of_arn(entity.arn())
-                && other.id != account.id
-            {
-                return Err(Refused {
-                    error: format!(
-                        "the folder holds account `{}` (`{folder}/{name}`), and this is account `{}`",
-                        other.id, account.id
-                    ),
-                    hint: "give each account a folder of its own",
-                }
-                .into());
+        let Some((path, entity)) = first_entity(directory, kind_of(folder), folder)? else {
+            continue;
+        };
+        if let Some(other) = Account::of_arn(entity.arn())
+            && other.id != account.id
+        {
+            return Err(Refused {
+                error: format!(
+                    "the folder holds account `{}` (`{path}`), and this is account `{}`",
+                    other.id, account.id
+                ),
+                hint: "give each account a folder of its own",
             }
-            break;
+            .into());
         }
     }
     Ok(())
+}
+
+/// Any entity whose raw JSON lies in a folder, with its path.
+fn first_entity(
+    directory: &dyn Files,
+    kind: &Kind,
+    folder: &str,
+) -> anyhow::Result<Option<(String, Box<dyn Entity>)>> {
+    let mut found = Ok(None);
+    directory.each(folder, &mut |name| {
+        let path = format!("{folder}/{name}");
+        found = parse_base(directory, kind, &path).map(|(base, _)| base.map(|base| (path, base)));
+        matches!(found, Ok(None))
+    })?;
+    found
 }
 
 /// Like [`refuse_another_account`], for policies that are an organization's.
@@ -98,24 +109,21 @@ fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> 
     let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
     for kind in KINDS {
         for folder in kind.folders {
-            for name in directory.files(folder)? {
-                let path = format!("{folder}/{name}");
-                let Some(base) = parse_base(directory, kind, &path)?.0 else { continue };
-                match organization_of(base.arn()) {
-                    Some(other) if other != organization => {
-                        return Err(Refused {
-                            error: format!(
-                                "the folder holds organization `{other}` (`{path}`), and this is organization \
-                                 `{organization}`"
-                            ),
-                            hint: "give each organization a folder of its own",
-                        }
-                        .into());
+            let Some((path, base)) = first_entity(directory, kind, folder)? else { continue };
+            match organization_of(base.arn()) {
+                Some(other) if other != organization => {
+                    return Err(Refused {
+                        error: format!(
+                            "the folder holds organization `{other}` (`{path}`), and this is organization \
+                             `{organization}`"
+                        ),
+                        hint: "give each organization a folder of its own",
                     }
-                    Some(_) => return Ok(()),
-                    // The next folder, unless this kind belongs to organizations at all.
-                    None => break,
+                    .into());
                 }
+                Some(_) => return Ok(()),
+                // The next folder, unless this kind belongs to organizations at all.
+                None => {}
             }
         }
     }

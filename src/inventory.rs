@@ -4,7 +4,7 @@
 //! role's file to another's. So an export of a few entities also reads those companions of theirs
 //! whose files would otherwise no longer fit, and then the module is valid after each commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tracing::info;
 
@@ -14,7 +14,7 @@ use crate::resource::{Context, Entity, Inventory, KINDS, Kind, Reading};
 use crate::scope::{Scope, Selection};
 use crate::steps::parse_base;
 use crate::terraform::Address;
-use crate::terraform::read::declarations;
+use crate::terraform::read::{declarations, mention};
 
 /// Reads a scope, all kinds at once.
 pub async fn read(source: &Source, scope: &Scope) -> Inventory {
@@ -89,7 +89,7 @@ struct Companions {
 
 fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Companions> {
     let mut found = Companions::default();
-    let mut texts = Vec::new();
+    let mut named = HashSet::new();
     let mut own = BTreeSet::new();
     for (kind, reading) in inventory.readings.iter().filter(|(_, read)| read.named.is_some()) {
         for entity in &reading.entities {
@@ -108,11 +108,10 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
                 }
                 Some(_) => BTreeSet::new(),
             };
-            texts.extend(new.difference(&old).map(declaration));
-            texts.extend(old.difference(&new).map(reference));
+            named.extend(new.symmetric_difference(&old).map(mention));
             let (base, _) = parse_base(files, kind, &entity.json_path())?;
             if base.is_some_and(|base| base.arn() != entity.arn()) {
-                texts.extend(old.iter().map(reference));
+                named.extend(old.iter().map(mention));
             }
             let is_new = new.first().is_some() && !old.iter().any(|old| new.contains(old));
             if is_new && kind.users.is_some() {
@@ -122,15 +121,15 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
         for key in &reading.absent {
             if let Some(base) = base_of(files, kind, key)? {
                 let path = base.terraform_path();
-                texts.extend(declared(files, &path)?.iter().map(reference));
+                named.extend(declared(files, &path)?.iter().map(mention));
                 own.insert(path);
             }
         }
     }
-    if texts.is_empty() {
+    if named.is_empty() {
         return Ok(found);
     }
-    for path in files.holding("terraform", &texts)?.difference(&own) {
+    for path in files.naming("terraform", &named)?.difference(&own) {
         if let Some((kind, entity)) = entity_of(files, path)? {
             found.scope.add(kind.plural, entity.key());
         }
@@ -202,16 +201,6 @@ fn declared(files: &dyn Files, path: &str) -> anyhow::Result<BTreeSet<Address>> 
     let content = files.read(path)?.unwrap_or_default();
     let found = declarations(&String::from_utf8_lossy(&content)).unwrap_or_default();
     Ok(found.resources.into_iter().map(|(address, _)| address).collect())
-}
-
-/// How a block begins that declares a resource.
-fn declaration(address: &Address) -> String {
-    format!("\"{}\" \"{}\"", address.resource_type, address.label)
-}
-
-/// How an expression refers to a resource.
-fn reference(address: &Address) -> String {
-    address.to_string()
 }
 
 impl Inventory {

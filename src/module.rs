@@ -3,7 +3,7 @@
 //! Read so that nothing is declared twice and nothing is destroyed by leaving it out. What is
 //! written is decided in `steps`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Account;
 use crate::directory::Files;
@@ -19,49 +19,63 @@ const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
 /// The root module in the folder of an export.
 pub struct Module<'a> {
     directory: &'a dyn Files,
-    /// Every file that Terraform reads: `terraform/main.tf`.
+    /// The files that Terraform reads: `terraform/main.tf`. Whether all of them are here, and
+    /// whether there are none.
     files: BTreeSet<String>,
+    is_whole: bool,
+    is_fresh: bool,
     /// What the files declare that are none of ours.
     foreign: BTreeMap<String, Declarations>,
 }
 
 impl<'a> Module<'a> {
-    /// The names of the files that Terraform reads.
+    /// Looks which files there are. Of kinds that are read in part, files of entities other than
+    /// `own` are left aside.
     ///
     /// # Errors
     ///
     /// The folder cannot be listed.
-    pub fn open(directory: &'a dyn Files) -> anyhow::Result<Module<'a>> {
-        let names = directory.files("terraform")?;
-        let names = names.into_iter().filter(|name| is_configuration(name));
-        let files = names.map(|name| format!("terraform/{name}")).collect();
-        Ok(Module { directory, files, foreign: BTreeMap::new() })
+    pub fn open(
+        directory: &'a dyn Files,
+        own: &BTreeSet<String>,
+        partly_read: &[&Kind],
+    ) -> anyhow::Result<Module<'a>> {
+        let (mut files, mut is_fresh) = (BTreeSet::new(), true);
+        let mut failure = None;
+        directory.each("terraform", &mut |name| {
+            if !is_configuration(name) {
+                return true;
+            }
+            is_fresh = false;
+            match is_of_entity(directory, partly_read, name) {
+                Ok(false) => drop(files.insert(format!("terraform/{name}"))),
+                Ok(true) => {
+                    let path = format!("terraform/{name}");
+                    if own.contains(&path) {
+                        files.insert(path);
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+            failure.is_none()
+        })?;
+        match failure {
+            Some(error) => Err(error),
+            None => {
+                let is_whole = partly_read.is_empty();
+                Ok(Module { directory, files, is_whole, is_fresh, foreign: BTreeMap::new() })
+            }
+        }
     }
 
-    /// Reads what all files declare but `own` and, of kinds that are not read as a whole, those of
-    /// other entities; the answer is notes on what cannot be read.
+    /// Reads what all files but `own` declare; the answer is notes on what cannot be read.
     ///
     /// # Errors
     ///
     /// A file is there and cannot be read.
-    pub fn read_foreign(
-        &mut self,
-        own: &BTreeSet<String>,
-        partly_read: &[&Kind],
-    ) -> anyhow::Result<Vec<String>> {
+    pub fn read_foreign(&mut self, own: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
         let mut notes = Vec::new();
-        let mut bases: HashMap<&str, BTreeSet<String>> = HashMap::new();
-        for folder in partly_read.iter().flat_map(|kind| kind.folders) {
-            bases.insert(folder, self.directory.files(folder)?);
-        }
-        let is_of_entity = |path: &str| {
-            let file = path.strip_prefix("terraform/").unwrap_or(path);
-            partly_read.iter().any(|kind| {
-                let json = file_name::json_file_beside(kind.terraform_prefix, file);
-                json.is_some_and(|json| kind.folders.iter().any(|at| bases[at].contains(&json)))
-            })
-        };
-        for path in self.files.difference(own).filter(|path| !is_of_entity(path)) {
+        for path in self.files.difference(own) {
             let content = self.directory.read(path)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&content);
             let found = match path.ends_with(".json") {
@@ -87,7 +101,7 @@ impl<'a> Module<'a> {
 
     /// Whether there is no Terraform at all yet, so that a missing file is no edit.
     pub fn is_fresh(&self) -> bool {
-        self.files.is_empty()
+        self.is_fresh
     }
 
     /// The text of a file, if it is there, with the line ends this program writes: Git may check
@@ -97,7 +111,7 @@ impl<'a> Module<'a> {
     ///
     /// The file is there and cannot be read.
     pub fn text(&self, path: &str) -> anyhow::Result<Option<String>> {
-        if !self.files.contains(path) {
+        if self.is_whole && !self.files.contains(path) {
             return Ok(None);
         }
         let content = self.directory.read(path)?;
@@ -214,6 +228,19 @@ impl<'a> Module<'a> {
             addresses.filter(|address| !is_elsewhere(address)).map(removed).collect();
         (!blocks.is_empty()).then(|| format::file(&Body { blocks }))
     }
+}
+
+/// Whether a file is that of an entity of these kinds, whose raw JSON is there.
+fn is_of_entity(directory: &dyn Files, kinds: &[&Kind], name: &str) -> anyhow::Result<bool> {
+    for kind in kinds {
+        let Some(json) = file_name::json_file_beside(kind.terraform_prefix, name) else { continue };
+        for folder in kind.folders {
+            if directory.has(&format!("{folder}/{json}"))? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Whether Terraform takes a file of the module for configuration. Override files are, too, but they

@@ -95,8 +95,8 @@ impl<'a> Steps<'a> {
         let is_whole = |kind: &&&Kind| inventory.reading(kind).is_some_and(|r| r.named.is_none());
         let partly_read: Vec<&Kind> =
             KINDS.iter().filter(|kind| !is_whole(kind)).copied().collect();
-        let mut module = Module::open(directory)?;
-        let notes = module.read_foreign(&own, &partly_read)?;
+        let mut module = Module::open(directory, &own, &partly_read)?;
+        let notes = module.read_foreign(&own)?;
         let mut steps = Steps {
             directory,
             options,
@@ -645,7 +645,7 @@ fn base_files(
     };
     let paths = named.iter().flat_map(|key| kind.base_paths(key));
     for path in paths.chain(reading.entities.iter().map(|entity| entity.json_path())) {
-        if directory.read(&path)?.is_some() {
+        if directory.has(&path)? {
             found.insert(path);
         }
     }

@@ -414,11 +414,24 @@ fn account_without_organization_is_exported_with_a_note() {
 
 #[test]
 fn member_account_is_exported_with_a_note() {
-    let denied = Fault::new("ListPolicies", How::Denied);
-    organization_is_noted(
-        |world| world.faults.push(denied),
-        "note: organizations policies of all types are not exported",
-    );
+    let mut world = World::small();
+    world.faults.push(Fault::new("ListPolicies", How::Denied));
+    let case = Case::new(world);
+    let outcome = case.export(&[]).succeeded();
+    let note = "note: organizations policies of all types are not exported";
+    assert!(outcome.stdout.contains(note), "{outcome}");
+    assert!(case.tree().only(&["scps/"]).paths().is_empty());
+}
+
+#[test]
+fn organization_that_may_no_longer_be_listed_is_a_failure_and_keeps_its_files() {
+    let case = Case::new(World::small());
+    case.export(&[]).succeeded();
+    let before = case.tree();
+    case.aws.world().faults.push(Fault::new("ListPolicies", How::Denied));
+    let texts = ["cannot read organizations policies any more", "hint: allow"];
+    case.export(&[]).failed_saying(&texts);
+    assert_eq!(before.changes(&case.tree()), [""; 0]);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! A commit's tree as the place of an export, and its pending changes as a patch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-
-use memchr::memmem;
 
 use super::error::GitError;
 use super::tree::{Change, Tree};
@@ -27,12 +25,23 @@ impl Files for Tree {
         Ok(Tree::remove(self, path)?)
     }
 
-    fn holding(&self, folder: &str, texts: &[String]) -> anyhow::Result<BTreeSet<String>> {
-        let finders: Vec<_> = texts.iter().map(memmem::Finder::new).collect();
+    fn has(&self, path: &str) -> anyhow::Result<bool> {
+        Ok(Tree::has(self, path)?)
+    }
+
+    fn each(&self, folder: &str, visit: &mut dyn FnMut(&str) -> bool) -> anyhow::Result<()> {
+        Ok(Tree::each(self, folder, |name, _| visit(name))?)
+    }
+
+    fn naming(&self, folder: &str, resources: &HashSet<u64>) -> anyhow::Result<BTreeSet<String>> {
+        let mut blobs = Vec::new();
+        Tree::each(self, folder, |name, id| {
+            blobs.push((name.to_owned(), id));
+            true
+        })?;
         let mut found = BTreeSet::new();
-        for (name, id) in self.blobs(folder)? {
-            let content = self.content(id)?;
-            if finders.iter().any(|finder| finder.find(&content).is_some()) {
+        for (name, id) in blobs {
+            if self.mentions(id)?.iter().any(|named| resources.contains(named)) {
                 found.insert(format!("{folder}/{name}"));
             }
         }

@@ -12,6 +12,7 @@ mod transport;
 mod tree;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -519,6 +520,8 @@ struct Store {
     folder: PathBuf,
     /// Bytes in memory.
     written: AtomicUsize,
+    /// The resources that files name, by blob.
+    mentions: Mutex<HashMap<Oid, Arc<[u64]>>>,
 }
 
 impl Store {
@@ -527,7 +530,7 @@ impl Store {
         let owner = folder.join(OWNER);
         let store = |git| {
             let (git, folder) = (Mutex::new(git), folder.to_owned());
-            Store { git, folder, written: AtomicUsize::new(0) }
+            Store { git, folder, written: AtomicUsize::new(0), mentions: Mutex::default() }
         };
         let is_ours = fs::read_to_string(&owner).is_ok_and(|found| found == identity);
         if is_ours

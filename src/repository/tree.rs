@@ -12,6 +12,7 @@ use git2::{ObjectType, Odb, Oid};
 use super::Store;
 use super::error::{Failure, GitError, Reason};
 use super::transport::lock;
+use crate::terraform::read::mentions;
 
 const FILE: u32 = 0o100_644;
 const EXECUTABLE: u32 = 0o100_755;
@@ -145,6 +146,52 @@ impl Tree {
             kept.chain(written).map(|(name, id)| (name.to_owned(), id)).collect();
         blobs.sort();
         Ok(blobs.into_iter())
+    }
+
+    /// Shows the files in a folder, in any order, as long as `visit` asks for more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::files`].
+    pub fn each(
+        &self,
+        folder: &str,
+        mut visit: impl FnMut(&str, Oid) -> bool,
+    ) -> Result<(), GitError> {
+        if lock(&self.changes).files.is_empty() {
+            let folder = self.folder(&self.full(folder.trim_matches('/'))?)?;
+            folder.files().all(|(name, id)| visit(name, id));
+        } else {
+            self.blobs(folder)?.all(|(name, id)| visit(&name, id));
+        }
+        Ok(())
+    }
+
+    /// Whether there is a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`].
+    pub fn has(&self, path: &str) -> Result<bool, GitError> {
+        let pending = lock(&self.changes).files.get(path).copied();
+        match pending {
+            Some(id) => Ok(id.is_some()),
+            None => Ok(self.committed(path, "read")?.is_some()),
+        }
+    }
+
+    /// The resources that a file names; kept from one run to the next.
+    ///
+    /// # Errors
+    ///
+    /// The clone is damaged.
+    pub fn mentions(&self, id: Oid) -> Result<Arc<[u64]>, GitError> {
+        if let Some(found) = lock(&self.store.mentions).get(&id) {
+            return Ok(Arc::clone(found));
+        }
+        let found: Arc<[u64]> = mentions(&self.content(id)?).into();
+        lock(&self.store.mentions).insert(id, Arc::clone(&found));
+        Ok(found)
     }
 
     /// The content of a file that [`Tree::blobs`] named.

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hcl::Structure;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::structure::{Block, Body};
 use hcl_edit::visit::{Visit, visit_block, visit_traversal};
+use memchr::memmem;
 use serde_json::Value;
 
 use super::Address;
@@ -115,6 +117,42 @@ pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
         .flat_map(|provider| blocks(Some(provider)))
         .any(|provider| provider.get("alias").is_none());
     Ok(found)
+}
+
+/// The resources of AWS that a file may declare or refer to, by [`mention`]: everything that looks
+/// like it, so that a file that names a resource is never missed.
+pub fn mentions(content: &[u8]) -> Vec<u64> {
+    let mut found = Vec::new();
+    for start in memmem::find_iter(content, b"aws_") {
+        let (resource_type, rest) = word(&content[start..]);
+        let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+        let rest = match rest.strip_prefix(b".") {
+            Some(rest) => rest,
+            None => rest.trim_ascii_start(),
+        };
+        let (label, _) = word(rest.strip_prefix(b"\"").unwrap_or(rest));
+        if !label.is_empty() {
+            found.push(hash(resource_type, label));
+        }
+    }
+    found
+}
+
+/// What [`mentions`] has of a resource.
+pub fn mention(address: &Address) -> u64 {
+    hash(address.resource_type.as_bytes(), address.label.as_bytes())
+}
+
+/// The identifier that a text begins with, and the rest.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let is_end = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    text.split_at(text.iter().position(is_end).unwrap_or(text.len()))
+}
+
+fn hash(resource_type: &[u8], label: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (resource_type, label).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether an expression of a file refers to one of these resources. A file that cannot be read as
@@ -242,6 +280,24 @@ fn address(expression: &Expression) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_way_to_name_a_resource_is_a_mention() {
+        let address = Address::new("aws_iam_policy", "a-b".to_owned());
+        for text in [
+            "resource \"aws_iam_policy\" \"a-b\" {}",
+            "resource  \"aws_iam_policy\"\t \"a-b\" {}",
+            "resource aws_iam_policy a-b {}",
+            "x = aws_iam_policy.a-b.arn",
+            "to = aws_iam_policy.a-b",
+            "\"${aws_iam_policy.a-b.arn}\"",
+        ] {
+            assert!(mentions(text.as_bytes()).contains(&mention(&address)), "{text}");
+        }
+        for text in ["aws_iam_policy.a-bc", "aws_iam_policy", "aws_iam_role.a-b", "aws_"] {
+            assert!(!mentions(text.as_bytes()).contains(&mention(&address)), "{text}");
+        }
+    }
 
     #[test]
     fn expressions_refer_and_texts_do_not() {
