@@ -1,22 +1,25 @@
 //! What one event costs, whatever the size of the repository: CPU time of a warm function in a
-//! repository of 100 entities and in one of 10,000, in turn. And what a function costs at all:
-//! time from its start to its first poll, and memory, also for a full export of 10,000 roles.
+//! repository of 100 entities and in one of 10,000, in turn, up to its push. And what a function
+//! costs at all: time from its start to its first poll, and memory for a full export of 10,000
+//! roles.
 //!
 //! Fails above [`LIMIT`] and [`MEMORY`].
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::bare::Bare;
 use support::fake_aws::{ACCOUNT, FakeAws, Role, World};
+use support::gate::{Do, Gate};
+use support::git_server::{Bare, GitServer};
 use support::runtime_api::{Function, scheduled};
 
 const SMALL: usize = 100;
 const LARGE: usize = 10_000;
-const EVENTS: usize = 40;
+const EVENTS: usize = 20;
 const ROUNDS: usize = 5;
 
 /// How many times the CPU time of the small repository the large one may take.
@@ -76,6 +79,11 @@ struct Place {
     aws: FakeAws,
     function: Function,
     bare: Bare,
+    /// The function's CPU time when it last began to push.
+    at_push: Arc<Mutex<Duration>>,
+    _server: GitServer,
+    _gate: Gate,
+    _clone: tempfile::TempDir,
 }
 
 impl Place {
@@ -91,31 +99,45 @@ impl Place {
             role
         }));
         let aws = FakeAws::start(world);
-        let bare = Bare::new();
+        let server = GitServer::start();
+        let bare = server.repository("iam");
+        let gate = Gate::start(&server.url);
+        let clone = tempfile::tempdir().expect("a folder");
         let mut environment = aws.environment();
         environment.extend([
-            ("AWS_IAM_GITOPS_REPOSITORY", bare.path().display().to_string()),
-            ("AWS_IAM_GITOPS_CLONE", bare.scratch("clone").display().to_string()),
+            ("AWS_IAM_GITOPS_REPOSITORY", format!("{}/iam.git", gate.url)),
+            ("AWS_IAM_GITOPS_TOKEN", "token".to_owned()),
+            ("AWS_IAM_GITOPS_CLONE", clone.path().join("clone").display().to_string()),
             ("AWS_IAM_GITOPS_PAUSE", "0".to_owned()),
         ]);
         let function = Function::start(&environment);
         function.invoke(&scheduled()).succeeded();
-        Place { aws, function, bare }
+        let at_push = Arc::new(Mutex::default());
+        let (pid, at) = (function.pid(), Arc::clone(&at_push));
+        gate.watch(move |request| {
+            if request.contains("service=git-receive-pack") {
+                *at.lock().expect("no panic while held") = Function::exact_cpu_time(pid);
+            }
+            Do::Pass
+        });
+        Place { aws, function, bare, at_push, _server: server, _gate: gate, _clone: clone }
     }
 
     fn memory(&self) -> u64 {
         self.function.peak_memory()
     }
 
-    /// The CPU time of one event, on average.
+    /// The CPU time of one event up to its push, on average.
     fn cpu_time(&self, round: usize, event: fn(&Place, usize)) -> Duration {
-        let before = self.function.cpu_time();
-        let head = self.bare.head("main");
+        let mut spent = Duration::ZERO;
         for number in 0..EVENTS {
+            let head = self.bare.head("main");
+            let before = Function::exact_cpu_time(self.function.pid());
             event(self, round * EVENTS + number);
+            assert_ne!(head, self.bare.head("main"), "the event is committed");
+            spent += *self.at_push.lock().expect("no panic while held") - before;
         }
-        assert_ne!(head, self.bare.head("main"), "the events are committed");
-        (self.function.cpu_time() - before) / u32::try_from(EVENTS).expect("small")
+        spent / u32::try_from(EVENTS).expect("small")
     }
 
     fn attach(&self, number: usize) {

@@ -14,6 +14,7 @@ use crate::resource::{Context, Entity, Inventory, KINDS, Kind, Reading};
 use crate::scope::{Scope, Selection};
 use crate::steps::parse_base;
 use crate::terraform::Address;
+use crate::terraform::label::label;
 use crate::terraform::read::{declarations, mention};
 
 /// Reads a scope, all kinds at once.
@@ -37,7 +38,7 @@ pub async fn read(source: &Source, scope: &Scope) -> Inventory {
         );
         (kind, reading)
     });
-    Inventory { readings: futures::future::join_all(readings).await }
+    Inventory { readings: futures::future::join_all(readings).await, ..Inventory::default() }
 }
 
 /// Reads what the entities of an inventory cannot be written without, until nothing is missing.
@@ -56,6 +57,7 @@ pub async fn add_companions(
     let mut asked = BTreeSet::new();
     loop {
         let mut found = companions(files, inventory)?;
+        inventory.strays.append(&mut found.strays);
         if let Source::Live(live) = source {
             found.appearing.retain(|(_, key)| asked.insert(key.clone()));
             for (kind, key) in std::mem::take(&mut found.appearing) {
@@ -85,6 +87,7 @@ struct Companions {
     scope: Scope,
     /// Entities that others may refer to and that the module does not declare so far.
     appearing: Vec<(&'static Kind, String)>,
+    strays: BTreeSet<String>,
 }
 
 fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Companions> {
@@ -108,7 +111,9 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
                 }
                 Some(_) => BTreeSet::new(),
             };
-            named.extend(new.symmetric_difference(&old).map(mention));
+            let changed = new.symmetric_difference(&old);
+            named
+                .extend(changed.filter(|address| is_shared(address, entity.as_ref())).map(mention));
             let (base, _) = parse_base(files, kind, &entity.json_path())?;
             if base.is_some_and(|base| base.arn() != entity.arn()) {
                 named.extend(old.iter().map(mention));
@@ -130,8 +135,9 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
         return Ok(found);
     }
     for path in files.naming("terraform", &named)?.difference(&own) {
-        if let Some((kind, entity)) = entity_of(files, path)? {
-            found.scope.add(kind.plural, entity.key());
+        match entity_of(files, path)? {
+            Some((kind, entity)) => found.scope.add(kind.plural, entity.key()),
+            None => drop(found.strays.insert(path.clone())),
         }
     }
     Ok(found)
@@ -158,6 +164,12 @@ async fn users(
         let base = bases.get(&(kind.plural, user.to_owned())).and_then(Option::as_ref);
         base.is_some_and(|base| base.mentions().iter().any(|(_, arn)| *arn == key))
     })))
+}
+
+/// Whether files of other entities may name a resource. What has the entity's name within its own
+/// label, such as an attachment, is its own; an instance profile may move to another role.
+fn is_shared(address: &Address, entity: &dyn Entity) -> bool {
+    !address.label.starts_with(&format!("{}__", label(entity.name())))
 }
 
 /// The entity with a key as the raw JSON has it.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Account;
 use crate::directory::Files;
-use crate::file_name;
 use crate::invisible::visible;
 use crate::resource::{Context, Entity, JsonOnly, Kind};
 use crate::terraform::read::{Declarations, declarations, json_declarations, refers};
@@ -29,8 +28,8 @@ pub struct Module<'a> {
 }
 
 impl<'a> Module<'a> {
-    /// Looks which files there are. Of kinds that are read in part, files of entities other than
-    /// `own` are left aside.
+    /// Looks which files there are. Those named like files of entities of kinds that are read in
+    /// part are left aside, but for `own` and those that `others` names.
     ///
     /// # Errors
     ///
@@ -38,34 +37,34 @@ impl<'a> Module<'a> {
     pub fn open(
         directory: &'a dyn Files,
         own: &BTreeSet<String>,
+        others: &BTreeSet<String>,
         partly_read: &[&Kind],
     ) -> anyhow::Result<Module<'a>> {
         let (mut files, mut is_fresh) = (BTreeSet::new(), true);
-        let mut failure = None;
+        let is_of_entity = |name: &str| {
+            partly_read.iter().any(|kind| {
+                let rest = name.strip_prefix(kind.terraform_prefix);
+                rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".tf"))
+            })
+        };
         directory.each("terraform", &mut |name| {
-            if !is_configuration(name) {
-                return true;
-            }
-            is_fresh = false;
-            match is_of_entity(directory, partly_read, name) {
-                Ok(false) => drop(files.insert(format!("terraform/{name}"))),
-                Ok(true) => {
-                    let path = format!("terraform/{name}");
-                    if own.contains(&path) {
-                        files.insert(path);
-                    }
+            if is_configuration(name) {
+                is_fresh = false;
+                if !is_of_entity(name) {
+                    files.insert(format!("terraform/{name}"));
                 }
-                Err(error) => failure = Some(error),
             }
-            failure.is_none()
+            true
         })?;
-        match failure {
-            Some(error) => Err(error),
-            None => {
-                let is_whole = partly_read.is_empty();
-                Ok(Module { directory, files, is_whole, is_fresh, foreign: BTreeMap::new() })
+        if !partly_read.is_empty() {
+            for path in own.union(others) {
+                if directory.has(path)? {
+                    files.insert(path.clone());
+                }
             }
         }
+        let is_whole = partly_read.is_empty();
+        Ok(Module { directory, files, is_whole, is_fresh, foreign: BTreeMap::new() })
     }
 
     /// Reads what all files but `own` declare; the answer is notes on what cannot be read.
@@ -228,19 +227,6 @@ impl<'a> Module<'a> {
             addresses.filter(|address| !is_elsewhere(address)).map(removed).collect();
         (!blocks.is_empty()).then(|| format::file(&Body { blocks }))
     }
-}
-
-/// Whether a file is that of an entity of these kinds, whose raw JSON is there.
-fn is_of_entity(directory: &dyn Files, kinds: &[&Kind], name: &str) -> anyhow::Result<bool> {
-    for kind in kinds {
-        let Some(json) = file_name::json_file_beside(kind.terraform_prefix, name) else { continue };
-        for folder in kind.folders {
-            if directory.has(&format!("{folder}/{json}"))? {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// Whether Terraform takes a file of the module for configuration. Override files are, too, but they

@@ -49,6 +49,7 @@ pub struct Steps<'a> {
     kept: Vec<(String, String)>,
     /// What was read, its entities taken out of it.
     readings: Vec<(&'static Kind, Reading)>,
+    strays: BTreeSet<String>,
     pub summary: Summary,
 }
 
@@ -95,7 +96,7 @@ impl<'a> Steps<'a> {
         let is_whole = |kind: &&&Kind| inventory.reading(kind).is_some_and(|r| r.named.is_none());
         let partly_read: Vec<&Kind> =
             KINDS.iter().filter(|kind| !is_whole(kind)).copied().collect();
-        let mut module = Module::open(directory, &own, &partly_read)?;
+        let mut module = Module::open(directory, &own, &inventory.strays, &partly_read)?;
         let notes = module.read_foreign(&own)?;
         let mut steps = Steps {
             directory,
@@ -107,9 +108,11 @@ impl<'a> Steps<'a> {
             steps: Vec::new(),
             kept: Vec::new(),
             readings: Vec::new(),
+            strays: BTreeSet::new(),
             summary: Summary { notes, ..Summary::default() },
         };
         steps.refer_to_unread(&inventory)?;
+        steps.strays = inventory.strays;
         for (kind, reading) in inventory.readings {
             steps.add_kind(kind, reading)?;
         }
@@ -125,7 +128,7 @@ impl<'a> Steps<'a> {
             let (_, reading) = readings.iter_mut().find(of_kind).expect("its kind was read");
             reading.entities.push(step.entity);
         }
-        (self.summary, Inventory { readings })
+        (self.summary, Inventory { readings, strays: self.strays })
     }
 
     /// Notes what entities mention that were not read: their files are as they were.

@@ -28,6 +28,7 @@ pub use error::{GitError, Reason, RemoteError};
 pub use remote::Remote;
 pub use transport::{Anonymous, Credentials, Login};
 use transport::{Connection, lock};
+use tree::Folder;
 pub use tree::{Change, Tree};
 
 /// A file in the clone's folder that says whose it is; empty: the clone is not to be used.
@@ -522,15 +523,36 @@ struct Store {
     written: AtomicUsize,
     /// The resources that files name, by blob.
     mentions: Mutex<HashMap<Oid, Arc<[u64]>>>,
+    /// Folders that were read or written last: one of ten thousand files takes its time to read.
+    folders: Mutex<HashMap<Oid, Arc<Folder>>>,
 }
 
+/// How many folders are kept; a repository has one for each kind.
+const FOLDERS: usize = 64;
+
 impl Store {
+    fn keep(&self, id: Oid, folder: Folder) -> Arc<Folder> {
+        let mut folders = lock(&self.folders);
+        if folders.len() >= FOLDERS {
+            folders.clear();
+        }
+        let folder = Arc::new(folder);
+        folders.insert(id, Arc::clone(&folder));
+        folder
+    }
+
     /// Opens the clone if it is one of this remote and in order, else makes it anew.
     fn open(folder: &Path, identity: &str) -> Result<Store, Failure> {
         let owner = folder.join(OWNER);
         let store = |git| {
             let (git, folder) = (Mutex::new(git), folder.to_owned());
-            Store { git, folder, written: AtomicUsize::new(0), mentions: Mutex::default() }
+            Store {
+                git,
+                folder,
+                written: AtomicUsize::new(0),
+                mentions: Mutex::default(),
+                folders: Mutex::default(),
+            }
         };
         let is_ours = fs::read_to_string(&owner).is_ok_and(|found| found == identity);
         if is_ours

@@ -33,7 +33,7 @@ pub struct Tree {
 
 /// A tree object as it is, and where its entries are, by name.
 #[derive(Default)]
-struct Folder {
+pub(super) struct Folder {
     data: Vec<u8>,
     places: Vec<Range<usize>>,
 }
@@ -301,7 +301,8 @@ impl Tree {
         if changes.files.is_empty() {
             return Ok((None, 0));
         }
-        let mut writer = Writer { odb, folders: &lock(&self.folders), written: 0 };
+        let folders = lock(&self.folders);
+        let mut writer = Writer { odb, folders: &folders, written: 0, made: Vec::new() };
         let mut root = BTreeMap::new();
         for (path, id) in &changes.files {
             if let Some(content) = id.and_then(|id| changes.contents.get(&id)) {
@@ -313,6 +314,9 @@ impl Tree {
             Some(id) => id,
             None => writer.write(ObjectType::Tree, &[])?,
         };
+        for (id, data) in writer.made {
+            self.store.keep(id, Folder::parse(data)?);
+        }
         Ok(((Some(new) != self.root).then_some(new), writer.written))
     }
 
@@ -361,12 +365,18 @@ impl Tree {
             }
         };
         let folder = match id {
-            None => Folder::default(),
-            Some(id) => self.store.with("cannot read the clone", |repository| {
-                Folder::parse(read(&repository.odb()?, id, ObjectType::Tree)?)
-            })?,
+            None => Arc::default(),
+            Some(id) => {
+                let kept = lock(&self.store.folders).get(&id).cloned();
+                match kept {
+                    Some(folder) => folder,
+                    None => self.store.with("cannot read the clone", |repository| {
+                        let data = read(&repository.odb()?, id, ObjectType::Tree)?;
+                        Ok(self.store.keep(id, Folder::parse(data)?))
+                    })?,
+                }
+            }
         };
-        let folder = Arc::new(folder);
         lock(&self.folders).insert(path.to_owned(), Arc::clone(&folder));
         Ok(folder)
     }
@@ -452,6 +462,8 @@ struct Writer<'a> {
     /// What was read of the commit already.
     folders: &'a HashMap<String, Arc<Folder>>,
     written: usize,
+    /// Folders that were written, which the next run reads.
+    made: Vec<(Oid, Vec<u8>)>,
 }
 
 impl Writer<'_> {
@@ -499,7 +511,11 @@ impl Writer<'_> {
             };
             match next {
                 Some(entry) => out.extend_from_slice(entry.bytes),
-                None => return self.write(ObjectType::Tree, &out).map(Some),
+                None => {
+                    let id = self.write(ObjectType::Tree, &out)?;
+                    self.made.push((id, out));
+                    return Ok(Some(id));
+                }
             }
         }
     }

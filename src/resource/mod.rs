@@ -236,6 +236,8 @@ pub struct Reading {
 #[derive(Default)]
 pub struct Inventory {
     pub readings: Vec<(&'static Kind, Reading)>,
+    /// Terraform files that are named like an entity's, are none's, and name what was read.
+    pub strays: BTreeSet<String>,
 }
 
 impl Inventory {

@@ -328,6 +328,16 @@ impl Function {
         Duration::from_millis(ticks * 10)
     }
 
+    /// The CPU time of its threads that still run, exactly.
+    pub fn exact_cpu_time(pid: u32) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process lives");
+        let nanoseconds = |thread: fs::DirEntry| {
+            let schedule = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            schedule.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        Duration::from_nanos(threads.flatten().map(nanoseconds).sum())
+    }
+
     #[track_caller]
     fn proc_file(&self, name: &str) -> String {
         assert!(self.is_alive(), "the process has ended:\n{}", self.log());
