@@ -53,13 +53,19 @@ pub trait Files {
     }
 
     /// Shows the names of [`Files::files`] one by one, in any order, as long as `visit` asks for
-    /// more.
+    /// more; without those that begin with one of `skipped`.
     ///
     /// # Errors
     ///
     /// As for [`Files::files`].
-    fn each(&self, folder: &str, visit: &mut dyn FnMut(&str) -> bool) -> anyhow::Result<()> {
-        self.files(folder)?.iter().all(|name| visit(name));
+    fn each(
+        &self,
+        folder: &str,
+        skipped: &[String],
+        visit: &mut dyn FnMut(&str) -> bool,
+    ) -> anyhow::Result<()> {
+        let is_skipped = |name: &str| skipped.iter().any(|start| name.starts_with(start));
+        self.files(folder)?.iter().all(|name| is_skipped(name) || visit(name));
         Ok(())
     }
 

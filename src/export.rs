@@ -95,7 +95,7 @@ fn first_entity(
     folder: &str,
 ) -> anyhow::Result<Option<(String, Box<dyn Entity>)>> {
     let mut found = Ok(None);
-    directory.each(folder, &mut |name| {
+    directory.each(folder, &[], &mut |name| {
         let path = format!("{folder}/{name}");
         found = parse_base(directory, kind, &path).map(|(base, _)| base.map(|base| (path, base)));
         matches!(found, Ok(None))

@@ -41,18 +41,15 @@ impl<'a> Module<'a> {
         partly_read: &[&Kind],
     ) -> anyhow::Result<Module<'a>> {
         let (mut files, mut is_fresh) = (BTreeSet::new(), true);
-        let is_of_entity = |name: &str| {
-            partly_read.iter().any(|kind| {
-                let rest = name.strip_prefix(kind.terraform_prefix);
-                rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".tf"))
-            })
-        };
-        directory.each("terraform", &mut |name| {
+        directory.each("terraform", &[], &mut |name| {
+            is_fresh = !is_configuration(name);
+            is_fresh
+        })?;
+        let of_entities: Vec<String> =
+            partly_read.iter().map(|kind| format!("{}.", kind.terraform_prefix)).collect();
+        directory.each("terraform", &of_entities, &mut |name| {
             if is_configuration(name) {
-                is_fresh = false;
-                if !is_of_entity(name) {
-                    files.insert(format!("terraform/{name}"));
-                }
+                files.insert(format!("terraform/{name}"));
             }
             true
         })?;

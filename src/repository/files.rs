@@ -29,8 +29,13 @@ impl Files for Tree {
         Ok(Tree::has(self, path)?)
     }
 
-    fn each(&self, folder: &str, visit: &mut dyn FnMut(&str) -> bool) -> anyhow::Result<()> {
-        Ok(Tree::each(self, folder, |name, _| visit(name))?)
+    fn each(
+        &self,
+        folder: &str,
+        skipped: &[String],
+        visit: &mut dyn FnMut(&str) -> bool,
+    ) -> anyhow::Result<()> {
+        Ok(self.names_without(folder, skipped, visit)?)
     }
 
     fn naming(&self, folder: &str, resources: &HashSet<u64>) -> anyhow::Result<BTreeSet<String>> {

@@ -36,14 +36,18 @@ pub struct Tree {
 pub(super) struct Folder {
     data: Vec<u8>,
     places: Vec<Range<usize>>,
+    /// Whether no entry is a folder; Git's order is that of the names then.
+    is_flat: bool,
 }
 
 impl Folder {
     fn parse(data: Vec<u8>) -> Result<Folder, Failure> {
         let mut places = Vec::with_capacity(data.len() / 32);
-        let mut start = 0;
+        let (mut start, mut is_flat) = (0, true);
         for entry in entries(&data) {
-            let end = start + entry?.bytes.len();
+            let entry = entry?;
+            is_flat &= entry.mode != FOLDER;
+            let end = start + entry.bytes.len();
             places.push(start..end);
             start = end;
         }
@@ -51,16 +55,45 @@ impl Folder {
         // Git's own order is another one for folders.
         if !places.is_sorted_by_key(name) {
             places.sort_by_key(name);
+            is_flat = false;
         }
-        Ok(Folder { data, places })
+        Ok(Folder { data, places, is_flat })
+    }
+
+    fn name(&self, place: &Range<usize>) -> &[u8] {
+        raw_entry(&self.data[place.clone()]).map_or(b"", |entry| entry.name)
+    }
+
+    /// Where a name is, or would be.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.places.binary_search_by(|place| self.name(place).cmp(name.as_bytes()))
     }
 
     fn get(&self, name: &str) -> Option<Entry> {
-        let found = self.places.binary_search_by(|place| {
-            raw_entry(&self.data[place.clone()]).map(|entry| entry.name).cmp(&Some(name.as_bytes()))
-        });
-        let entry = raw_entry(&self.data[self.places[found.ok()?].clone()])?;
+        let entry = raw_entry(&self.data[self.places[self.find(name).ok()?].clone()])?;
         Some(Entry { id: entry.id, mode: entry.mode })
+    }
+
+    /// The names of files, those left out that begin with one of these.
+    fn names_without(&self, skipped: &[String], visit: &mut dyn FnMut(&str) -> bool) {
+        let mut next = 0;
+        while let Some(place) = self.places.get(next) {
+            let name = self.name(place);
+            if let Some(start) = skipped.iter().find(|start| name.starts_with(start.as_bytes())) {
+                let begins = |place: &Range<usize>| self.name(place).starts_with(start.as_bytes());
+                next += self.places[next..].partition_point(begins);
+                continue;
+            }
+            next += 1;
+            let is_file = raw_entry(&self.data[place.clone()])
+                .is_some_and(|entry| Entry { id: entry.id, mode: entry.mode }.is_file());
+            if let Ok(name) = std::str::from_utf8(name)
+                && is_file
+                && !visit(name)
+            {
+                return;
+            }
+        }
     }
 
     /// The files by name; names that are not UTF-8 are left out.
@@ -163,6 +196,27 @@ impl Tree {
             folder.files().all(|(name, id)| visit(name, id));
         } else {
             self.blobs(folder)?.all(|(name, id)| visit(&name, id));
+        }
+        Ok(())
+    }
+
+    /// Shows the names of the files in a folder, as long as `visit` asks for more; those that begin
+    /// with one of `skipped` are passed over at no cost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::files`].
+    pub fn names_without(
+        &self,
+        folder: &str,
+        skipped: &[String],
+        visit: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), GitError> {
+        if lock(&self.changes).files.is_empty() {
+            self.folder(&self.full(folder.trim_matches('/'))?)?.names_without(skipped, visit);
+        } else {
+            let is_skipped = |name: &str| skipped.iter().any(|start| name.starts_with(start));
+            self.blobs(folder)?.all(|(name, _)| is_skipped(&name) || visit(&name));
         }
         Ok(())
     }
@@ -314,8 +368,8 @@ impl Tree {
             Some(id) => id,
             None => writer.write(ObjectType::Tree, &[])?,
         };
-        for (id, data) in writer.made {
-            self.store.keep(id, Folder::parse(data)?);
+        for (id, folder) in writer.made {
+            self.store.keep(id, folder);
         }
         Ok(((Some(new) != self.root).then_some(new), writer.written))
     }
@@ -463,7 +517,7 @@ struct Writer<'a> {
     folders: &'a HashMap<String, Arc<Folder>>,
     written: usize,
     /// Folders that were written, which the next run reads.
-    made: Vec<(Oid, Vec<u8>)>,
+    made: Vec<(Oid, Folder)>,
 }
 
 impl Writer<'_> {
@@ -479,6 +533,13 @@ impl Writer<'_> {
         base: Option<Oid>,
         mut nodes: BTreeMap<String, Node>,
     ) -> Result<Option<Oid>, Failure> {
+        let is_file = |node: &Node| !matches!(node, Node::Folder(_));
+        if let Some(folder) = self.folders.get(path)
+            && folder.is_flat
+            && nodes.values().all(is_file)
+        {
+            return self.splice(&Arc::clone(folder), &nodes);
+        }
         let read = |id| read(self.odb, id, ObjectType::Tree);
         let data = match self.folders.get(path) {
             Some(folder) => Cow::Borrowed(&folder.data),
@@ -513,11 +574,56 @@ impl Writer<'_> {
                 Some(entry) => out.extend_from_slice(entry.bytes),
                 None => {
                     let id = self.write(ObjectType::Tree, &out)?;
-                    self.made.push((id, out));
+                    self.made.push((id, Folder::parse(out)?));
                     return Ok(Some(id));
                 }
             }
         }
+    }
+
+    /// Changes some files of a folder without folders; what lies between them is copied as it is.
+    fn splice(
+        &mut self,
+        folder: &Folder,
+        nodes: &BTreeMap<String, Node>,
+    ) -> Result<Option<Oid>, Failure> {
+        let mut out = Vec::with_capacity(folder.data.len() + 1024);
+        let mut places = Vec::with_capacity(folder.places.len() + nodes.len());
+        let copy = |from: usize, to: usize, out: &mut Vec<u8>, places: &mut Vec<Range<usize>>| {
+            let Some(copied) = folder.places.get(from..to).filter(|copied| !copied.is_empty())
+            else {
+                return;
+            };
+            let (start, end) = (copied[0].start, copied[copied.len() - 1].end);
+            let offset = out.len();
+            let moved =
+                |place: &Range<usize>| place.start - start + offset..place.end - start + offset;
+            places.extend(copied.iter().map(moved));
+            out.extend_from_slice(&folder.data[start..end]);
+        };
+        let mut next = 0;
+        for (name, node) in nodes {
+            let (at, old) = match folder.find(name) {
+                Ok(at) => (at, raw_entry(&folder.data[folder.places[at].clone()])),
+                Err(at) => (at, None),
+            };
+            copy(next, at, &mut out, &mut places);
+            if let Node::Write(id) = node {
+                let start = out.len();
+                let mode = old.as_ref().map_or(FILE, |entry| entry.mode);
+                out.extend_from_slice(format!("{mode:o} {name}\0").as_bytes());
+                out.extend_from_slice(id.as_bytes());
+                places.push(start..out.len());
+            }
+            next = at + usize::from(old.is_some());
+        }
+        copy(next, folder.places.len(), &mut out, &mut places);
+        if out.is_empty() {
+            return Ok(None);
+        }
+        let id = self.write(ObjectType::Tree, &out)?;
+        self.made.push((id, Folder { data: out, places, is_flat: true }));
+        Ok(Some(id))
     }
 
     /// The entry of a name in the form of a tree object; none: there is nothing any more.
