@@ -15,7 +15,7 @@ use support::git_server::{Bare, GitServer};
 use support::random::Random;
 use support::runtime_api::{Answer, Function, scheduled, sqs_batch};
 
-const ROUNDS: usize = 220;
+const ROUNDS: usize = 205;
 
 const POLICIES: [&str; 3] = [
     "arn:aws:iam::111122223333:policy/read",
