@@ -39,6 +39,7 @@ fn main() {
         large.memory() / 1_000_000
     );
     assert!(large.memory() <= MEMORY, "a full export takes more than a function of 256 MB");
+    let mut above = Vec::new();
     for (name, event) in [
         ("attachment", Place::attach as fn(&Place, usize)),
         ("new role", Place::create),
@@ -53,8 +54,11 @@ fn main() {
         }
         ratios.sort_by(f64::total_cmp);
         println!("{name}: median ratio {:.2}", ratios[ROUNDS / 2]);
-        assert!(ratios[ROUNDS / 2] <= LIMIT, "{name}: more than {LIMIT} times");
+        if ratios[ROUNDS / 2] > LIMIT {
+            above.push(name);
+        }
     }
+    assert!(above.is_empty(), "more than {LIMIT} times: {}", above.join(", "));
 }
 
 fn spread(times: &[Duration]) -> String {
@@ -127,17 +131,18 @@ impl Place {
         self.function.peak_memory()
     }
 
-    /// The CPU time of one event up to its push, on average.
+    /// The CPU time of an event up to its push, the median of some.
     fn cpu_time(&self, round: usize, event: fn(&Place, usize)) -> Duration {
-        let mut spent = Duration::ZERO;
+        let mut spent = Vec::new();
         for number in 0..EVENTS {
             let head = self.bare.head("main");
             let before = Function::exact_cpu_time(self.function.pid());
             event(self, round * EVENTS + number);
             assert_ne!(head, self.bare.head("main"), "the event is committed");
-            spent += *self.at_push.lock().expect("no panic while held") - before;
+            spent.push(*self.at_push.lock().expect("no panic while held") - before);
         }
-        spent / u32::try_from(EVENTS).expect("small")
+        spent.sort();
+        spent[EVENTS / 2]
     }
 
     fn attach(&self, number: usize) {
