@@ -39,18 +39,8 @@ impl Files for Tree {
     }
 
     fn naming(&self, folder: &str, resources: &HashSet<u64>) -> anyhow::Result<BTreeSet<String>> {
-        let mut blobs = Vec::new();
-        Tree::each(self, folder, |name, id| {
-            blobs.push((name.to_owned(), id));
-            true
-        })?;
-        let mut found = BTreeSet::new();
-        for (name, id) in blobs {
-            if self.mentions(id)?.iter().any(|named| resources.contains(named)) {
-                found.insert(format!("{folder}/{name}"));
-            }
-        }
-        Ok(found)
+        let wanted: Vec<u64> = resources.iter().copied().collect();
+        Ok(self.naming_any(folder, &wanted)?)
     }
 }
 

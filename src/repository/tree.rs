@@ -234,17 +234,32 @@ impl Tree {
         }
     }
 
-    /// The resources that a file names; kept from one run to the next.
+    /// The paths of the files in a folder that name any of these resources. What files name is kept
+    /// from one run to the next.
     ///
     /// # Errors
     ///
-    /// The clone is damaged.
-    pub fn mentions(&self, id: Oid) -> Result<Arc<[u64]>, GitError> {
-        if let Some(found) = lock(&self.store.mentions).get(&id) {
-            return Ok(Arc::clone(found));
+    /// As [`Tree::files`].
+    pub fn naming_any(&self, folder: &str, wanted: &[u64]) -> Result<BTreeSet<String>, GitError> {
+        let names_any = |named: &[u64]| named.iter().any(|name| wanted.contains(name));
+        let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
+        let known = lock(&self.store.mentions);
+        self.each(folder, |name, id| {
+            match known.get(&id) {
+                Some(named) if names_any(named) => drop(found.insert(format!("{folder}/{name}"))),
+                Some(_) => {}
+                None => unknown.push((name.to_owned(), id)),
+            }
+            true
+        })?;
+        drop(known);
+        for (name, id) in unknown {
+            let named: Arc<[u64]> = mentions(&self.content(id)?).into();
+            if names_any(&named) {
+                found.insert(format!("{folder}/{name}"));
+            }
+            lock(&self.store.mentions).insert(id, named);
         }
-        let found: Arc<[u64]> = mentions(&self.content(id)?).into();
-        lock(&self.store.mentions).insert(id, Arc::clone(&found));
         Ok(found)
     }
 
