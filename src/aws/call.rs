@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 
+use crate::error::chain;
 use crate::invisible::visible;
 
 /// A call that failed after all retries.
@@ -153,19 +154,4 @@ where
         None => code.to_owned(),
     };
     CallError { call, reason, message }
-}
-
-/// An error and its causes: the SDK's own text leaves the causes out.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }

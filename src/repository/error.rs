@@ -126,21 +126,6 @@ fn is_no_space(message: &str) -> bool {
     ["No space left on device", "Disk quota exceeded"].iter().any(|text| message.contains(text))
 }
 
-/// An error and its causes, each once.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// One line of untrusted text, not too long.
 fn bounded(text: &str) -> String {
     const LIMIT: usize = 600;

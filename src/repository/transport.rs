@@ -16,10 +16,11 @@ use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
 
-use super::error::{Failure, Reason, chain};
+use super::error::{Failure, Reason};
 use super::remote::Remote;
 use crate::aws::CallError;
 use crate::credentials::GitHubError;
+use crate::error::chain;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
