@@ -197,18 +197,6 @@ impl Repository {
         })
     }
 
-    /// Whether a commit is a head or among its ancestors, as far as those were fetched.
-    ///
-    /// # Errors
-    ///
-    /// The clone is damaged.
-    pub fn contains(&self, head: Oid, commit: Oid) -> Result<bool, GitError> {
-        self.store.with("cannot read the clone", |git| {
-            let is_here = git.odb()?.exists(commit);
-            Ok(head == commit || (is_here && git.graph_descendant_of(head, commit)?))
-        })
-    }
-
     /// The files below a prefix that two commits do not have in common, by path relative to it.
     ///
     /// Trees are compared, not histories; all files count as changed when the old commit is not
