@@ -5,6 +5,7 @@
 
 pub mod format;
 pub mod label;
+pub mod node;
 pub mod read;
 
 use std::borrow::Cow;
