@@ -3,10 +3,16 @@
 //! The types here are the little of HCL that generated files need. Expressions borrow from the
 //! entity they render, so a policy document is never copied on its way to the file.
 
+mod data_document;
+pub mod evaluate;
 pub mod format;
+mod functions;
+mod json_text;
 pub mod label;
+mod literal;
 pub mod node;
 pub mod read;
+pub mod source;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,0 +1,1002 @@
+//! What an expression of a file evaluates to, as far as that is cheap to tell.
+//!
+//! Either exactly what Terraform says, or [`Content::Unknown`]. Literals keep their place, so that
+//! they can be edited; what is known by way of a local value, a variable or another resource is
+//! [`Content::Computed`]. Everything reads untrusted text, so depth and work are bounded.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use hcl_edit::Decorated;
+use hcl_edit::expr::{
+    BinaryOp, BinaryOperator, Conditional, Expression, Object, ObjectKey, TraversalOperator,
+    UnaryOp, UnaryOperator,
+};
+use hcl_edit::template::{Element, HeredocTemplate, Strip, Template};
+
+use super::json_text::{self, Hole, has_repeated_key, interpolated};
+use super::literal::{self, Part};
+use super::node::{Content, JsonText, Member, Node};
+use super::source::{Block, InstanceKey, Resource, SourceFile, Value, address};
+use super::{Address, data_document, functions};
+use crate::json::Json;
+
+/// References and nesting together; the parser allows 64 levels of nesting in one file.
+const MAX_DEPTH: usize = 100;
+/// Values looked at for one expression, with those that references lead to.
+const MAX_STEPS: usize = 1 << 16;
+/// Texts count as a step for each so many bytes.
+const BYTES_A_STEP: usize = 32;
+const MAX_INSTANCES: u64 = 1000;
+
+/// What names mean in the files of one module.
+pub struct Scope<'a> {
+    /// `None` in these: declared twice, which an override file may do.
+    locals: HashMap<&'a str, Option<Value<'a>>>,
+    variables: HashMap<&'a str, Option<Block<'a>>>,
+    resources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    data_sources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    assigned: HashMap<&'a str, Value<'a>>,
+    facts: Facts,
+    reader: Option<&'a Reader<'a>>,
+    resolver: Option<&'a Resolver<'a>>,
+    depth: Cell<usize>,
+    steps: Cell<usize>,
+}
+
+/// Reads a file by its path from the module's folder, without `..`.
+pub type Reader<'a> = dyn Fn(&str) -> Option<TextFile> + 'a;
+
+/// Tells an attribute of a resource that its arguments do not, such as `arn`.
+pub type Resolver<'a> = dyn Fn(&Scope<'a>, &Reference<'_, 'a>) -> Option<String> + 'a;
+
+/// A file that `file(…)` reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFile {
+    /// As [`JsonText::file`] is to name it.
+    pub path: String,
+    pub text: String,
+}
+
+/// An attribute of a resource that an expression refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Reference<'s, 'a> {
+    pub address: &'s Address,
+    pub key: Option<&'s InstanceKey>,
+    pub attribute: &'s str,
+    /// `None`: not declared in the files of the scope.
+    pub block: Option<Block<'a>>,
+    /// What `each` and `count` are in the instance.
+    pub bindings: &'s Bindings,
+}
+
+/// What is known of the account that the default provider is configured for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub account_id: Option<String>,
+    /// Such as `aws`.
+    pub partition: Option<String>,
+}
+
+/// What `each` and `count` stand for in one instance of a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bindings {
+    each: Option<(String, Node)>,
+    index: Option<u64>,
+}
+
+/// The instances of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Instances {
+    /// One, without a key.
+    One,
+    Known(Vec<(InstanceKey, Bindings)>),
+    /// `count` or `for_each` is not known.
+    Unknown,
+}
+
+static NO_BINDINGS: Bindings = Bindings { each: None, index: None };
+
+impl<'a> Scope<'a> {
+    /// What is declared in the `.tf` files of a module.
+    pub fn new(files: impl IntoIterator<Item = &'a SourceFile>) -> Scope<'a> {
+        let mut scope = Scope {
+            locals: HashMap::new(),
+            variables: HashMap::new(),
+            resources: HashMap::new(),
+            data_sources: HashMap::new(),
+            assigned: HashMap::new(),
+            facts: Facts::default(),
+            reader: None,
+            resolver: None,
+            depth: Cell::new(0),
+            steps: Cell::new(MAX_STEPS),
+        };
+        for block in files.into_iter().flat_map(SourceFile::blocks) {
+            scope.declare(block);
+        }
+        scope
+    }
+
+    /// Takes the values of variables from `terraform.tfvars` and `*.auto.tfvars`. Later files win,
+    /// in the order of Terraform: that one, then the others by name.
+    #[must_use]
+    pub fn with_variable_files(mut self, files: impl IntoIterator<Item = &'a SourceFile>) -> Self {
+        let mut files: Vec<_> = files.into_iter().collect();
+        let is_auto = |file: &SourceFile| !file.path().ends_with("terraform.tfvars");
+        files.sort_by_key(|file| (is_auto(file), file.path()));
+        for attribute in files.into_iter().flat_map(SourceFile::attributes) {
+            self.assigned.insert(attribute.name, attribute.value);
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
+    }
+
+    #[must_use]
+    pub fn with_reader(mut self, reader: &'a Reader<'a>) -> Self {
+        self.reader = Some(reader);
+        self
+    }
+
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: &'a Resolver<'a>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// Evaluates an argument of a block that has one instance.
+    pub fn node(&self, value: Value<'a>) -> Node {
+        self.node_with(value, &NO_BINDINGS)
+    }
+
+    /// Evaluates an argument of one instance of a block.
+    pub fn node_with(&self, value: Value<'a>, bindings: &Bindings) -> Node {
+        self.start();
+        let evaluator = Evaluator {
+            scope: self,
+            file: value.file,
+            bindings,
+            is_document: true,
+            is_literal: false,
+        };
+        evaluator.node(value.expression)
+    }
+
+    /// The text that an argument evaluates to.
+    pub fn text(&self, value: Value<'a>) -> Option<String> {
+        self.node(value).text().map(str::to_owned)
+    }
+
+    /// The instances of a resource or of a data source.
+    pub fn instances(&self, block: Block<'a>) -> Instances {
+        self.start();
+        self.instances_of(block)
+    }
+
+    /// A resolver may ask in turn; what it asks counts towards the same question.
+    fn start(&self) {
+        if self.depth.get() == 0 {
+            self.steps.set(MAX_STEPS);
+        }
+    }
+
+    fn declare(&mut self, block: Block<'a>) {
+        let mut labels = block.labels();
+        match (block.name(), labels.next(), labels.next()) {
+            ("resource", Some(resource_type), Some(label)) => {
+                declare(&mut self.resources, (resource_type, label), block);
+            }
+            ("data", Some(resource_type), Some(label)) => {
+                declare(&mut self.data_sources, (resource_type, label), block);
+            }
+            ("variable", Some(name), None) => declare(&mut self.variables, name, block),
+            ("locals", None, None) => {
+                for local in block.attributes() {
+                    declare(&mut self.locals, local.name, local.value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn instances_of(&self, block: Block<'a>) -> Instances {
+        let evaluator = self.evaluator(block.file(), &NO_BINDINGS);
+        let instances = match (block.value("count"), block.value("for_each")) {
+            (None, None) => Some(Instances::One),
+            (Some(count), None) => evaluator.counted(count.expression),
+            (None, Some(each)) => evaluator.each(each.expression),
+            (Some(_), Some(_)) => None,
+        };
+        instances.unwrap_or(Instances::Unknown)
+    }
+
+    fn evaluator<'s>(&'s self, file: &'a SourceFile, bindings: &'s Bindings) -> Evaluator<'s, 'a> {
+        Evaluator { scope: self, file, bindings, is_document: false, is_literal: false }
+    }
+
+    fn spend(&self, steps: usize) -> bool {
+        let left = self.steps.get();
+        self.steps.set(left.saturating_sub(steps));
+        left > steps
+    }
+}
+
+fn declare<K: Eq + std::hash::Hash, V>(names: &mut HashMap<K, Option<V>>, name: K, value: V) {
+    match names.entry(name) {
+        Entry::Occupied(mut entry) => *entry.get_mut() = None,
+        Entry::Vacant(entry) => {
+            entry.insert(Some(value));
+        }
+    }
+}
+
+/// A known value, and whether a literal may take its place.
+pub(super) type Known = (Json, bool);
+
+/// The evaluation of expressions in one place.
+#[derive(Clone, Copy)]
+pub(super) struct Evaluator<'s, 'a> {
+    pub scope: &'s Scope<'a>,
+    file: &'a SourceFile,
+    bindings: &'s Bindings,
+    /// Whether a text may be a document of its own, to be looked into.
+    pub is_document: bool,
+    /// Whether names and functions mean nothing, as in a file of variables.
+    is_literal: bool,
+}
+
+type Operators<'a> = &'a [Decorated<TraversalOperator>];
+
+impl<'s, 'a> Evaluator<'s, 'a> {
+    /// Of what stands within something else, where no text is a document of its own.
+    pub fn inner(self) -> Self {
+        Evaluator { is_document: false, ..self }
+    }
+
+    pub fn node(self, expression: &'a Expression) -> Node {
+        let depth = self.scope.depth.get();
+        if let Expression::Parenthesis(inner) = expression {
+            return self.deeper(depth, expression, |evaluator| evaluator.node(inner.inner()));
+        }
+        self.deeper(depth, expression, |evaluator| {
+            // Operands of operators have no place of their own.
+            let span = evaluator.file.span_of(expression).unwrap_or(0..0);
+            let content = evaluator.content(expression, &span);
+            Node { span, content }
+        })
+    }
+
+    fn deeper(
+        self,
+        depth: usize,
+        expression: &'a Expression,
+        evaluate: impl FnOnce(Self) -> Node,
+    ) -> Node {
+        if depth >= MAX_DEPTH || !self.scope.spend(1) {
+            let span = self.file.span_of(expression).unwrap_or(0..0);
+            return Node { span, content: Content::Unknown };
+        }
+        self.scope.depth.set(depth + 1);
+        let node = evaluate(self);
+        self.scope.depth.set(depth);
+        node
+    }
+
+    /// The value of an expression, exactly as Terraform has it.
+    pub fn known(self, expression: &'a Expression) -> Option<Known> {
+        known(&self.inner().node(expression))
+    }
+
+    fn content(self, expression: &'a Expression, span: &Range<usize>) -> Content {
+        match expression {
+            Expression::Null(_) => Content::Scalar(Json::Null),
+            Expression::Bool(value) => Content::Scalar(Json::Bool(*value.value())),
+            Expression::Number(_) => {
+                Content::Scalar(Json::Number(literal::json_number(self.raw(span))))
+            }
+            Expression::String(_) => self.string(span),
+            Expression::Array(items) => {
+                let evaluator = self.inner();
+                Content::List(items.iter().map(|item| evaluator.node(item)).collect())
+            }
+            Expression::Object(object) => self.inner().object(object),
+            Expression::Parenthesis(inner) => self.content(inner.inner(), span),
+            _ => self.computed(expression, span).unwrap_or(Content::Unknown),
+        }
+    }
+
+    fn computed(self, expression: &'a Expression, span: &Range<usize>) -> Option<Content> {
+        match expression {
+            Expression::StringTemplate(template) => {
+                let inside = span.start + 1..span.end.checked_sub(1)?;
+                let template = template.iter();
+                let holes = self.holes(template)?;
+                self.template(inside, &holes, true, false)
+            }
+            Expression::HeredocTemplate(heredoc) => self.heredoc(heredoc, span),
+            Expression::FuncCall(call) => functions::call(self, call),
+            Expression::Variable(_) => self.collapsed(self.reference(expression, &[])?),
+            Expression::Traversal(traversal) => {
+                self.collapsed(self.reference(&traversal.expr, &traversal.operators)?)
+            }
+            Expression::Conditional(conditional) => self.conditional(conditional),
+            Expression::UnaryOp(operation) => self.unary(operation),
+            Expression::BinaryOp(operation) => self.binary(operation),
+            _ => None,
+        }
+    }
+
+    fn raw(self, span: &Range<usize>) -> &'a str {
+        self.file.text().get(span.clone()).unwrap_or_default()
+    }
+
+    fn string(self, span: &Range<usize>) -> Content {
+        let raw = self.raw(span);
+        if !self.scope.spend(raw.len() / BYTES_A_STEP) {
+            return Content::Unknown;
+        }
+        literal::quoted(raw).map_or(Content::Unknown, |text| Content::Scalar(Json::String(text)))
+    }
+
+    fn object(self, object: &'a Object) -> Content {
+        let mut members = Vec::with_capacity(object.len());
+        for (key, value) in object.iter() {
+            let (Some(text), Some(key_span)) = (self.key(key), self.file.span_of(key)) else {
+                return Content::Unknown;
+            };
+            members.push(Member { key: text, key_span, value: self.node(value.expr()) });
+        }
+        if has_repeated_key(&members) { Content::Unknown } else { Content::Object(members) }
+    }
+
+    fn key(self, key: &'a ObjectKey) -> Option<String> {
+        let expression = match key {
+            ObjectKey::Ident(name) => return Some(literal::normalized(name.as_str().to_owned())),
+            ObjectKey::Expression(expression) => expression,
+        };
+        match expression {
+            // Keywords are names here, and names with a dot are refused.
+            Expression::Null(_) => Some("null".to_owned()),
+            Expression::Bool(value) => Some(value.value().to_string()),
+            Expression::Traversal(_) => None,
+            _ => interpolated(&self.known(expression)?.0),
+        }
+    }
+
+    /// The interpolations of a template; `None` if it has directives or takes white space away.
+    fn holes(self, elements: impl Iterator<Item = &'a Element>) -> Option<Vec<Hole>> {
+        let mut holes = Vec::new();
+        for element in elements {
+            match element {
+                Element::Literal(_) => {}
+                Element::Interpolation(interpolation) if interpolation.strip == Strip::None => {
+                    let span = self.file.span_of(element)?;
+                    holes.push(Hole { span, value: self.known(&interpolation.expr) });
+                }
+                _ => return None,
+            }
+        }
+        Some(holes)
+    }
+
+    /// The text of a template that stands at `range`.
+    fn template(
+        self,
+        range: Range<usize>,
+        holes: &[Hole],
+        is_quoted: bool,
+        is_indented: bool,
+    ) -> Option<Content> {
+        // A template of one interpolation is its value, whatever that is.
+        if let [hole] = holes
+            && hole.span == range
+        {
+            let (value, is_replaceable) = hole.value.clone()?;
+            return Some(Content::Computed { value, is_replaceable });
+        }
+        let mut parts = Vec::with_capacity(holes.len() * 2 + 1);
+        let mut at = range.start;
+        for hole in holes {
+            parts.push(Part::Text(self.file.text().get(at..hole.span.start)?));
+            parts.push(Part::Hole(hole));
+            at = hole.span.end;
+        }
+        parts.push(Part::Text(self.file.text().get(at..range.end)?));
+        parts.retain(|part| !matches!(part, Part::Text("")));
+        if is_indented {
+            parts = literal::without_indentation(&parts);
+        }
+        let mut text = String::with_capacity(range.len());
+        let mut are_replaceable = true;
+        for part in parts {
+            match part {
+                Part::Text(raw) => text.push_str(&literal::decoded(raw, is_quoted)?),
+                Part::Hole(hole) => {
+                    let (value, is_replaceable) = hole.value.as_ref()?;
+                    text.push_str(&interpolated(value)?);
+                    are_replaceable &= is_replaceable;
+                }
+            }
+        }
+        if !self.scope.spend(text.len() / BYTES_A_STEP) {
+            return None;
+        }
+        let value = Json::String(literal::normalized(text));
+        Some(if holes.is_empty() {
+            Content::Scalar(value)
+        } else {
+            Content::Computed { value, is_replaceable: are_replaceable }
+        })
+    }
+
+    fn heredoc(self, heredoc: &'a HeredocTemplate, span: &Range<usize>) -> Option<Content> {
+        let body = self.file.heredoc_body(heredoc)?;
+        let template: &Template = &heredoc.template;
+        let holes = self.holes(template.iter())?;
+        if self.is_document
+            && let Some(root) = json_text::parse(self.file.text(), body.clone(), true, &holes)
+        {
+            let root = Box::new(root);
+            return Some(Content::JsonText(JsonText { file: None, is_template: true, root }));
+        }
+        let is_indented = self.raw(span).starts_with("<<-");
+        self.template(body, &holes, false, is_indented)
+    }
+
+    fn conditional(self, conditional: &'a Conditional) -> Option<Content> {
+        let condition = self.known(&conditional.cond_expr)?;
+        let (taken, other) = match boolean(&condition.0)? {
+            true => (&conditional.true_expr, &conditional.false_expr),
+            false => (&conditional.false_expr, &conditional.true_expr),
+        };
+        let (value, is_replaceable) = self.known(taken)?;
+        // Both sides become one type, and everything that may stand beside a text becomes a text.
+        let is_converted = || self.known(other).is_none_or(|(other, _)| !are_alike(&value, &other));
+        if !matches!(value, Json::String(_)) && is_converted() {
+            return None;
+        }
+        Some(Content::Computed { value, is_replaceable })
+    }
+
+    fn unary(self, operation: &'a UnaryOp) -> Option<Content> {
+        let (value, is_replaceable) = self.known(&operation.expr)?;
+        let value = match (operation.operator.value(), value) {
+            (UnaryOperator::Neg, Json::Number(number)) => {
+                Json::Number(match number.strip_prefix('-') {
+                    Some(positive) => positive.to_owned(),
+                    None => format!("-{number}"),
+                })
+            }
+            (UnaryOperator::Not, Json::Bool(value)) => Json::Bool(!value),
+            _ => return None,
+        };
+        Some(Content::Computed { value, is_replaceable })
+    }
+
+    fn binary(self, operation: &'a BinaryOp) -> Option<Content> {
+        let (left, right) =
+            (self.known(&operation.lhs_expr)?.0, self.known(&operation.rhs_expr)?.0);
+        let value = match operation.operator.value() {
+            BinaryOperator::Eq => are_equal(&left, &right)?,
+            BinaryOperator::NotEq => !are_equal(&left, &right)?,
+            BinaryOperator::And => boolean(&left)? && boolean(&right)?,
+            BinaryOperator::Or => boolean(&left)? || boolean(&right)?,
+            _ => return None,
+        };
+        Some(Content::Computed { value: Json::Bool(value), is_replaceable: true })
+    }
+
+    /// Something known by way of something else.
+    fn collapsed(self, node: Node) -> Option<Content> {
+        let (value, is_replaceable) = known(&node)?;
+        self.scope.spend(weight(&value)).then_some(Content::Computed { value, is_replaceable })
+    }
+
+    /// What names lead to, not collapsed, so that a part may be known of what is not.
+    fn reference(self, base: &'a Expression, operators: Operators<'a>) -> Option<Node> {
+        let Expression::Variable(root) = base else {
+            return self.walk(self.inner().node(base), operators);
+        };
+        if self.is_literal {
+            return None;
+        }
+        let name = || match operators.first()?.value() {
+            TraversalOperator::GetAttr(name) => Some((name.as_str(), &operators[1..])),
+            _ => None,
+        };
+        match root.as_str() {
+            "local" => {
+                let (name, rest) = name()?;
+                let value = (*self.scope.locals.get(name)?)?;
+                self.scope.evaluator(value.file, &NO_BINDINGS).descend(value.expression, rest)
+            }
+            "var" => {
+                let (name, rest) = name()?;
+                self.walk(self.variable(name)?, rest)
+            }
+            "path" => match name()? {
+                ("module" | "root", []) => Some(computed(Json::String(".".to_owned()), true)),
+                _ => None,
+            },
+            "each" => {
+                let (key, value) = self.bindings.each.as_ref()?;
+                match name()? {
+                    ("key", []) => Some(computed(Json::String(key.clone()), true)),
+                    ("value", rest) => {
+                        self.scope.spend(node_weight(value)).then_some(())?;
+                        self.walk(value.clone(), rest)
+                    }
+                    _ => None,
+                }
+            }
+            "count" => match name()? {
+                ("index", []) => {
+                    Some(computed(Json::Number(self.bindings.index?.to_string()), true))
+                }
+                _ => None,
+            },
+            "data" => {
+                let (data_type, rest) = name()?;
+                self.data_source(data_type, rest)
+            }
+            "module" | "self" | "terraform" => None,
+            resource_type => {
+                let (label, rest) = name()?;
+                self.resource(resource_type, label, rest)
+            }
+        }
+    }
+
+    /// Follows names and indices into an expression, evaluating no more of it than it must.
+    fn descend(self, expression: &'a Expression, operators: Operators<'a>) -> Option<Node> {
+        let (Expression::Object(object), Some((operator, rest))) =
+            (expression, operators.split_first())
+        else {
+            return self.walk(self.node(expression), operators);
+        };
+        let Json::String(wanted) = self.index(operator.value())? else { return None };
+        let mut found = None;
+        for (key, value) in object.iter() {
+            self.scope.spend(1).then_some(())?;
+            if self.key(key)? == wanted && found.replace(value.expr()).is_some() {
+                return None;
+            }
+        }
+        let depth = self.scope.depth.get();
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        self.scope.depth.set(depth + 1);
+        let node = self.descend(found?, rest);
+        self.scope.depth.set(depth);
+        node
+    }
+
+    fn walk(self, mut node: Node, operators: Operators<'a>) -> Option<Node> {
+        for operator in operators {
+            let index = self.index(operator.value())?;
+            node = match (node.content, &index) {
+                (Content::Object(members), Json::String(key)) => {
+                    members.into_iter().find(|member| member.key == *key)?.value
+                }
+                (Content::List(items), Json::Number(number)) => {
+                    items.into_iter().nth(number.parse().ok()?)?
+                }
+                (Content::Scalar(value), index) => computed(item(value, index)?, true),
+                (Content::Computed { value, is_replaceable }, index) => {
+                    computed(item(value, index)?, is_replaceable)
+                }
+                _ => return None,
+            };
+        }
+        Some(node)
+    }
+
+    fn index(self, operator: &'a TraversalOperator) -> Option<Json> {
+        match operator {
+            TraversalOperator::GetAttr(name) => Some(Json::String(name.as_str().to_owned())),
+            TraversalOperator::Index(index) => Some(self.known(index)?.0),
+            TraversalOperator::LegacyIndex(index) => Some(Json::Number(index.value().to_string())),
+            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
+        }
+    }
+
+    fn variable(self, name: &str) -> Option<Node> {
+        let block = (*self.scope.variables.get(name)?)?;
+        let value = match self.scope.assigned.get(name) {
+            Some(value) => *value,
+            None => block.value("default")?,
+        };
+        let evaluator =
+            Evaluator { is_literal: true, ..self.scope.evaluator(value.file, &NO_BINDINGS) };
+        let node = evaluator.node(value.expression);
+        match block.value("type") {
+            None => Some(node),
+            Some(constraint) if constraint.source() == "any" => Some(node),
+            Some(constraint) => {
+                let (value, is_replaceable) = known(&node)?;
+                Some(computed(converted(value, constraint.source())?, is_replaceable))
+            }
+        }
+    }
+
+    fn data_source(self, data_type: &'a str, operators: Operators<'a>) -> Option<Node> {
+        let (label, rest) = operators.split_first()?;
+        let TraversalOperator::GetAttr(label) = label.value() else { return None };
+        let block = (*self.scope.data_sources.get(&(data_type, label.as_str()))?)?;
+        let (key, rest) = self.instance_key(rest)?;
+        let bindings = self.instance(block, key.as_ref())?;
+        let [attribute] = rest else { return None };
+        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
+        let evaluator = self.scope.evaluator(block.file(), &bindings);
+        let text = match (data_type, attribute.as_str()) {
+            ("aws_iam_policy_document", attribute @ ("json" | "minified_json")) => {
+                let text = evaluator.document(block, attribute == "json")?;
+                return Some(computed(Json::String(text), false));
+            }
+            // Another provider may be that of another account.
+            _ if block.value("provider").is_some() => return None,
+            ("aws_caller_identity", "account_id" | "id") => self.scope.facts.account_id.clone()?,
+            ("aws_partition", "partition" | "id") => self.scope.facts.partition.clone()?,
+            ("aws_partition", "dns_suffix") => match self.scope.facts.partition.as_deref()? {
+                "aws" | "aws-us-gov" => "amazonaws.com".to_owned(),
+                "aws-cn" => "amazonaws.com.cn".to_owned(),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(computed(Json::String(text), true))
+    }
+
+    fn document(self, block: Block<'a>, is_pretty: bool) -> Option<String> {
+        let depth = self.scope.depth.get();
+        if depth >= MAX_DEPTH || !self.scope.spend(1) {
+            return None;
+        }
+        self.scope.depth.set(depth + 1);
+        let text = data_document::text(self, block, is_pretty);
+        self.scope.depth.set(depth);
+        let text = text?;
+        self.scope.spend(text.len() / BYTES_A_STEP).then_some(text)
+    }
+
+    fn resource(self, resource_type: &str, label: &str, operators: Operators<'a>) -> Option<Node> {
+        let declared = self.scope.resources.get(&(resource_type, label));
+        let block = match declared {
+            Some(block) => Some((*block)?),
+            None => None,
+        };
+        let (key, rest) = self.instance_key(operators)?;
+        let (attribute, rest) = rest.split_first()?;
+        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
+        let address = address(resource_type, label);
+        let attribute = attribute.as_str();
+        let bindings = match block {
+            Some(block) => self.instance(block, key.as_ref())?,
+            None => Bindings::default(),
+        };
+        if let Some(block) = block
+            && let Some(node) = self.argument(block, resource_type, attribute, rest, &bindings)
+        {
+            return Some(node);
+        }
+        let reference = Reference {
+            address: &address,
+            key: key.as_ref(),
+            attribute,
+            block,
+            bindings: &bindings,
+        };
+        let resolved = self.scope.resolver.and_then(|resolver| self.resolved(resolver, &reference));
+        match resolved {
+            Some(text) if rest.is_empty() => Some(computed(Json::String(text), true)),
+            Some(_) => None,
+            None if attribute == "id" && is_identified_by_name(resource_type) => {
+                self.argument(block?, resource_type, "name", rest, &bindings)
+            }
+            None => None,
+        }
+    }
+
+    fn resolved(self, resolver: &Resolver<'a>, reference: &Reference<'_, 'a>) -> Option<String> {
+        let depth = self.scope.depth.get();
+        self.scope.spend(1).then_some(())?;
+        // It may evaluate in turn, each time with frames of its own on the stack.
+        self.scope.depth.set(depth + 4);
+        let text = resolver(self.scope, reference);
+        self.scope.depth.set(depth);
+        text
+    }
+
+    /// An argument of a resource that another expression refers to: a text, or a map of texts such
+    /// as `tags`. The provider converts others.
+    fn argument(
+        self,
+        block: Block<'a>,
+        resource_type: &str,
+        name: &str,
+        rest: Operators<'a>,
+        bindings: &Bindings,
+    ) -> Option<Node> {
+        // The provider takes `https://` away.
+        if resource_type == "aws_iam_openid_connect_provider" && name == "url" {
+            return None;
+        }
+        let resource = Resource { address: address(resource_type, ""), block };
+        let is_ignored = |ignored: &String| ignored == name || ignored == "all";
+        if resource.ignored_changes().iter().any(is_ignored) {
+            return None;
+        }
+        let value = block.value(name)?;
+        let node = self.scope.evaluator(value.file, bindings).descend(value.expression, rest)?;
+        let (value, is_replaceable) = known(&node)?;
+        let is_text = |value: &Json| matches!(value, Json::String(_));
+        let is_sound = match &value {
+            Json::Object(members) => members.iter().all(|(_, value)| is_text(value)),
+            value => is_text(value),
+        };
+        is_sound.then(|| computed(value, is_replaceable))
+    }
+
+    /// The key of an instance, and what follows it.
+    fn instance_key(
+        self,
+        operators: Operators<'a>,
+    ) -> Option<(Option<InstanceKey>, Operators<'a>)> {
+        let Some((operator, rest)) = operators.split_first() else {
+            return Some((None, operators));
+        };
+        let TraversalOperator::Index(index) = operator.value() else {
+            return Some((None, operators));
+        };
+        let key = match self.known(index)?.0 {
+            Json::String(text) => InstanceKey::Text(text),
+            Json::Number(number) => InstanceKey::Number(number.parse().ok()?),
+            _ => return None,
+        };
+        Some((Some(key), rest))
+    }
+
+    fn instance(self, block: Block<'a>, key: Option<&InstanceKey>) -> Option<Bindings> {
+        let depth = self.scope.depth.get();
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        self.scope.depth.set(depth + 1);
+        let instances = self.scope.instances_of(block);
+        self.scope.depth.set(depth);
+        match (instances, key) {
+            (Instances::One, None) => Some(Bindings::default()),
+            (Instances::Known(instances), Some(key)) => {
+                instances.into_iter().find(|(known, _)| known == key).map(|(_, bindings)| bindings)
+            }
+            _ => None,
+        }
+    }
+
+    fn counted(self, count: &'a Expression) -> Option<Instances> {
+        let Json::Number(number) = self.known(count)?.0 else { return None };
+        let count: u64 = literal::number_text(&number)?.parse().ok()?;
+        let instance =
+            |index| (InstanceKey::Number(index), Bindings { each: None, index: Some(index) });
+        (count <= MAX_INSTANCES).then(|| Instances::Known((0..count).map(instance).collect()))
+    }
+
+    fn each(self, expression: &'a Expression) -> Option<Instances> {
+        // A list is refused by Terraform.
+        if matches!(expression, Expression::Array(_)) {
+            return None;
+        }
+        let node = match expression {
+            Expression::Traversal(traversal) => {
+                self.reference(&traversal.expr, &traversal.operators)?
+            }
+            other => self.node(other),
+        };
+        let members: Vec<(String, Node)> = match node.content {
+            Content::Object(members) => {
+                members.into_iter().map(|member| (member.key, member.value)).collect()
+            }
+            Content::Computed { value: Json::Object(members), is_replaceable } => members
+                .into_iter()
+                .map(|(key, value)| (key, computed(value, is_replaceable)))
+                .collect(),
+            Content::Computed { value: Json::Array(items), is_replaceable } => items
+                .into_iter()
+                .map(|item| match item {
+                    Json::String(text) => {
+                        Some((text.clone(), computed(Json::String(text), is_replaceable)))
+                    }
+                    _ => None,
+                })
+                .collect::<Option<_>>()?,
+            _ => return None,
+        };
+        let instance = |(key, value): (String, Node)| {
+            let bindings = Bindings { each: Some((key.clone(), value)), index: None };
+            (InstanceKey::Text(key), bindings)
+        };
+        Some(Instances::Known(members.into_iter().map(instance).collect()))
+    }
+}
+
+/// A value that has no place: what refers to it has.
+fn computed(value: Json, is_replaceable: bool) -> Node {
+    Node { span: 0..0, content: Content::Computed { value, is_replaceable } }
+}
+
+/// The value of a node, exactly as Terraform has it.
+fn known(node: &Node) -> Option<Known> {
+    match &node.content {
+        Content::Unknown => None,
+        Content::Scalar(value) => Some((value.clone(), true)),
+        Content::Computed { value, is_replaceable } => Some((value.clone(), *is_replaceable)),
+        Content::List(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            let mut are_replaceable = true;
+            for item in items {
+                let (value, is_replaceable) = known(item)?;
+                are_replaceable &= is_replaceable;
+                values.push(value);
+            }
+            Some((Json::Array(values), are_replaceable))
+        }
+        Content::Object(members) => {
+            let mut values = Vec::with_capacity(members.len());
+            let mut are_replaceable = true;
+            for member in members {
+                let (value, is_replaceable) = known(&member.value)?;
+                are_replaceable &= is_replaceable;
+                values.push((member.key.clone(), value));
+            }
+            Some((Json::Object(values), are_replaceable))
+        }
+        // Only a document is left in this form, and it is not asked for its value.
+        Content::JsonEncode(_) | Content::JsonText(_) => None,
+    }
+}
+
+fn weight(value: &Json) -> usize {
+    1 + match value {
+        Json::Array(items) => items.iter().map(weight).sum(),
+        Json::Object(members) => members.iter().map(|(_, value)| weight(value)).sum(),
+        Json::String(text) => text.len() / BYTES_A_STEP,
+        Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+    }
+}
+
+fn node_weight(node: &Node) -> usize {
+    1 + match &node.content {
+        Content::Scalar(value) | Content::Computed { value, .. } => weight(value),
+        Content::List(items) => items.iter().map(node_weight).sum(),
+        Content::Object(members) => members.iter().map(|member| node_weight(&member.value)).sum(),
+        Content::JsonEncode(inner) => node_weight(inner),
+        Content::JsonText(text) => node_weight(&text.root),
+        Content::Unknown => 0,
+    }
+}
+
+fn item(value: Json, index: &Json) -> Option<Json> {
+    match (value, index) {
+        (Json::Object(members), Json::String(key)) => {
+            members.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        }
+        (Json::Array(items), Json::Number(number)) => items.into_iter().nth(number.parse().ok()?),
+        _ => None,
+    }
+}
+
+fn boolean(value: &Json) -> Option<bool> {
+    match value {
+        Json::Bool(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// `==`, for values that are not collections. Those of different types are not equal.
+fn are_equal(one: &Json, other: &Json) -> Option<bool> {
+    let is_collection = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
+    if is_collection(one) || is_collection(other) {
+        return None;
+    }
+    match (one, other) {
+        (Json::Number(one), Json::Number(other)) => {
+            let unsigned = |text: String| if text == "-0" { "0".to_owned() } else { text };
+            let text = |number| literal::number_text(number).map(unsigned);
+            Some(text(one)? == text(other)?)
+        }
+        _ => Some(one == other),
+    }
+}
+
+/// Whether two values are of one type for sure, so that neither is converted when one of them may
+/// stand for the other.
+pub(super) fn are_alike(one: &Json, other: &Json) -> bool {
+    match (one, other) {
+        (Json::Array(items), Json::Array(others)) => {
+            items.iter().chain(others).all(|item| matches!(item, Json::String(_)))
+                || items.len() == others.len()
+                    && items.iter().zip(others).all(|(item, other)| are_alike(item, other))
+        }
+        (Json::Object(members), Json::Object(others)) => {
+            let mut values = members.iter().chain(others).map(|(_, value)| value);
+            values.all(|value| matches!(value, Json::String(_)))
+                || members.len() == others.len()
+                    && members.iter().all(|(key, value)| {
+                        other.member(key).is_some_and(|other| are_alike(value, other))
+                    })
+        }
+        (_, Json::Null) => true,
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
+/// A value that a variable with a type takes; `None` for types that convert in ways of their own.
+fn converted(value: Json, constraint: &str) -> Option<Json> {
+    let is_text = |value: &Json| matches!(value, Json::String(_));
+    if value == Json::Null {
+        return Some(value);
+    }
+    let fits = match constraint {
+        "string" => return interpolated(&value).map(Json::String),
+        "number" => matches!(value, Json::Number(_)),
+        "bool" => matches!(value, Json::Bool(_)),
+        "list(string)" => matches!(&value, Json::Array(items) if items.iter().all(is_text)),
+        "set(string)" => return functions::set(value),
+        "map(string)" => {
+            matches!(&value, Json::Object(members) if members.iter().all(|(_, value)| is_text(value)))
+        }
+        _ => false,
+    };
+    fits.then_some(value)
+}
+
+fn is_identified_by_name(resource_type: &str) -> bool {
+    matches!(
+        resource_type,
+        "aws_iam_role" | "aws_iam_user" | "aws_iam_group" | "aws_iam_instance_profile"
+    )
+}
+
+impl<'a> Evaluator<'_, 'a> {
+    /// Reads a file next to the module, by the path that `file(…)` has.
+    pub fn read(self, path: &str) -> Option<TextFile> {
+        if path.starts_with('/') || path.contains('\\') {
+            return None;
+        }
+        let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        if parts.is_empty() || parts.contains(&"..") {
+            return None;
+        }
+        let file = self.scope.reader?(&parts.join("/"))?;
+        self.scope.spend(file.text.len() / BYTES_A_STEP).then_some(file)
+    }
+
+    /// What an argument of a block evaluates to.
+    pub fn argument_of(self, block: Block<'a>, name: &str) -> Option<Option<Known>> {
+        match block.value(name) {
+            None => Some(None),
+            Some(value) => {
+                let evaluator = Evaluator { file: value.file, ..self };
+                Some(Some(evaluator.known(value.expression)?))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scope")
+            .field("locals", &self.locals.len())
+            .field("variables", &self.variables.len())
+            .field("resources", &self.resources.len())
+            .finish_non_exhaustive()
+    }
+}
