@@ -3,10 +3,13 @@
 //! The types here are the little of HCL that generated files need. Expressions borrow from the
 //! entity they render, so a policy document is never copied on its way to the file.
 
+pub mod align;
+pub mod edit;
 pub mod format;
 pub mod label;
 pub mod node;
 pub mod read;
+mod scan;
 
 use std::borrow::Cow;
 use std::fmt;
