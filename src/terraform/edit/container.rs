@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::super::scan::{comment_end, line_end_length};
+use super::super::scan::{self, Token, comment_end, line_end_length, tokens};
 use super::print::{indent_at, starts_line};
 
 /// What encloses the items.
@@ -94,8 +94,9 @@ impl<'a> Container<'a> {
             gaps.push(gap(text, item.end..next)?);
         }
         // A comma would have to stand on the line after a heredoc.
-        let has_commas = kind == Kind::List || gaps.iter().any(|gap| gap.comma.is_some());
-        if has_commas && items.iter().any(|item| text[item.clone()].contains("<<")) {
+        let has_commas = kind == Kind::List
+            || kind == Kind::Object && gaps.iter().any(|gap| gap.comma.is_some());
+        if has_commas && items.iter().any(|item| ends_with_heredoc(&text[item.clone()])) {
             return None;
         }
         (opening.comma.is_none()).then_some(Container {
@@ -452,6 +453,12 @@ impl<'a> Container<'a> {
 fn starts_with_comment(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with('#') || line.starts_with("//")
+}
+
+fn ends_with_heredoc(item: &str) -> bool {
+    let is_heredoc = |token: &Token| token.kind == scan::Kind::Heredoc;
+    item.contains("<<")
+        && tokens(item).iter().rposition(is_heredoc).is_some_and(|at| at + 3 >= tokens(item).len())
 }
 
 /// What stands between items; `None` for anything but blanks, line ends, comments and one comma.
