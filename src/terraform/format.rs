@@ -36,6 +36,34 @@ pub fn expression(expression: &Expression) -> String {
     out
 }
 
+/// The text of a value that stands at the left margin.
+pub(super) fn json(json: &Json) -> String {
+    let mut out = String::new();
+    print_json(&mut out, json, 0);
+    out
+}
+
+/// A quoted text.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    print_quoted(&mut out, text);
+    out
+}
+
+/// An object key, in quotes only where it needs them.
+pub(super) fn key(key: &str) -> String {
+    let mut out = String::new();
+    print_key(&mut out, key);
+    out
+}
+
+/// An object key in quotes.
+pub(super) fn quoted_key(key: &str) -> String {
+    let mut out = String::new();
+    print_quoted_key(&mut out, key);
+    out
+}
+
 fn print_block(out: &mut String, block: &Block, depth: usize) {
     indent(out, depth);
     out.push_str(block.keyword);
@@ -226,8 +254,12 @@ fn print_key(out: &mut String, key: &str) {
     if is_word && !is_keyword {
         out.push_str(key);
     } else {
-        print_escaped(out, key, |c| is_invisible(c) || is_virama(c));
+        print_quoted_key(out, key);
     }
+}
+
+fn print_quoted_key(out: &mut String, key: &str) {
+    print_escaped(out, key, |c| is_invisible(c) || is_virama(c));
 }
 
 /// Whether versions of Unicode differ on the width of what the character joins (rule GB9c, new in

@@ -3,7 +3,9 @@
 //! The types here are the little of HCL that generated files need. Expressions borrow from the
 //! entity they render, so a policy document is never copied on its way to the file.
 
+pub mod align;
 mod data_document;
+pub mod edit;
 pub mod evaluate;
 pub mod format;
 mod functions;
@@ -12,6 +14,7 @@ pub mod label;
 mod literal;
 pub mod node;
 pub mod read;
+mod scan;
 pub mod source;
 
 use std::borrow::Cow;
