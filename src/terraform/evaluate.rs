@@ -502,7 +502,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
     /// What names lead to, not collapsed, so that a part may be known of what is not.
     fn reference(self, base: &'a Expression, operators: Operators<'a>) -> Option<Node> {
         let Expression::Variable(root) = base else {
-            return self.walk(self.inner().node(base), operators);
+            return walk(self.inner().node(base), &self.path(operators)?);
         };
         if self.is_literal {
             return None;
@@ -515,11 +515,12 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             "local" => {
                 let (name, rest) = name()?;
                 let value = (*self.scope.locals.get(name)?)?;
-                self.scope.evaluator(value.file, &NO_BINDINGS).descend(value.expression, rest)
+                let path = self.path(rest)?;
+                self.scope.evaluator(value.file, &NO_BINDINGS).descend(value.expression, &path)
             }
             "var" => {
                 let (name, rest) = name()?;
-                self.walk(self.variable(name)?, rest)
+                walk(self.variable(name)?, &self.path(rest)?)
             }
             "path" => match name()? {
                 ("module" | "root", []) => Some(computed(Json::String(".".to_owned()), true)),
@@ -531,7 +532,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
                     ("key", []) => Some(computed(Json::String(key.clone()), true)),
                     ("value", rest) => {
                         self.scope.spend(node_weight(value)).then_some(())?;
-                        self.walk(value.clone(), rest)
+                        walk(value.clone(), &self.path(rest)?)
                     }
                     _ => None,
                 }
@@ -555,57 +556,31 @@ impl<'s, 'a> Evaluator<'s, 'a> {
     }
 
     /// Follows names and indices into an expression, evaluating no more of it than it must.
-    fn descend(self, expression: &'a Expression, operators: Operators<'a>) -> Option<Node> {
-        let (Expression::Object(object), Some((operator, rest))) =
-            (expression, operators.split_first())
-        else {
-            return self.walk(self.node(expression), operators);
-        };
-        let Json::String(wanted) = self.index(operator.value())? else { return None };
-        let mut found = None;
-        for (key, value) in object.iter() {
-            self.scope.spend(1).then_some(())?;
-            if self.key(key)? == wanted && found.replace(value.expr()).is_some() {
-                return None;
+    fn descend(self, mut expression: &'a Expression, mut path: &[Json]) -> Option<Node> {
+        while let (Expression::Object(object), [Json::String(wanted), rest @ ..]) =
+            (expression, path)
+        {
+            let mut found = None;
+            for (key, value) in object.iter() {
+                self.scope.spend(1).then_some(())?;
+                if self.key(key)? == *wanted && found.replace(value.expr()).is_some() {
+                    return None;
+                }
             }
+            (expression, path) = (found?, rest);
         }
-        let depth = self.scope.depth.get();
-        if depth >= MAX_DEPTH {
-            return None;
-        }
-        self.scope.depth.set(depth + 1);
-        let node = self.descend(found?, rest);
-        self.scope.depth.set(depth);
-        node
+        walk(self.node(expression), path)
     }
 
-    fn walk(self, mut node: Node, operators: Operators<'a>) -> Option<Node> {
-        for operator in operators {
-            let index = self.index(operator.value())?;
-            node = match (node.content, &index) {
-                (Content::Object(members), Json::String(key)) => {
-                    members.into_iter().find(|member| member.key == *key)?.value
-                }
-                (Content::List(items), Json::Number(number)) => {
-                    items.into_iter().nth(number.parse().ok()?)?
-                }
-                (Content::Scalar(value), index) => computed(item(value, index)?, true),
-                (Content::Computed { value, is_replaceable }, index) => {
-                    computed(item(value, index)?, is_replaceable)
-                }
-                _ => return None,
-            };
-        }
-        Some(node)
-    }
-
-    fn index(self, operator: &'a TraversalOperator) -> Option<Json> {
-        match operator {
+    /// The names and indices that follow something.
+    fn path(self, operators: Operators<'a>) -> Option<Vec<Json>> {
+        let index = |operator: &'a Decorated<TraversalOperator>| match operator.value() {
             TraversalOperator::GetAttr(name) => Some(Json::String(name.as_str().to_owned())),
             TraversalOperator::Index(index) => Some(self.known(index)?.0),
             TraversalOperator::LegacyIndex(index) => Some(Json::Number(index.value().to_string())),
             TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
-        }
+        };
+        operators.iter().map(index).collect()
     }
 
     fn variable(self, name: &str) -> Option<Node> {
@@ -682,8 +657,10 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             Some(block) => self.instance(block, key.as_ref())?,
             None => Bindings::default(),
         };
+        let rest = self.path(rest)?;
         if let Some(block) = block
-            && let Some(node) = self.argument(block, resource_type, attribute, rest, &bindings)
+            && let Some(node) =
+                argument(self.scope, block, (resource_type, attribute), &rest, &bindings)
         {
             return Some(node);
         }
@@ -699,7 +676,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             Some(text) if rest.is_empty() => Some(computed(Json::String(text), true)),
             Some(_) => None,
             None if attribute == "id" && is_identified_by_name(resource_type) => {
-                self.argument(block?, resource_type, "name", rest, &bindings)
+                argument(self.scope, block?, (resource_type, "name"), &rest, &bindings)
             }
             None => None,
         }
@@ -713,36 +690,6 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         let text = resolver(self.scope, reference);
         self.scope.depth.set(depth);
         text
-    }
-
-    /// An argument of a resource that another expression refers to: a text, or a map of texts such
-    /// as `tags`. The provider converts others.
-    fn argument(
-        self,
-        block: Block<'a>,
-        resource_type: &str,
-        name: &str,
-        rest: Operators<'a>,
-        bindings: &Bindings,
-    ) -> Option<Node> {
-        // The provider takes `https://` away.
-        if resource_type == "aws_iam_openid_connect_provider" && name == "url" {
-            return None;
-        }
-        let resource = Resource { address: address(resource_type, ""), block };
-        let is_ignored = |ignored: &String| ignored == name || ignored == "all";
-        if resource.ignored_changes().iter().any(is_ignored) {
-            return None;
-        }
-        let value = block.value(name)?;
-        let node = self.scope.evaluator(value.file, bindings).descend(value.expression, rest)?;
-        let (value, is_replaceable) = known(&node)?;
-        let is_text = |value: &Json| matches!(value, Json::String(_));
-        let is_sound = match &value {
-            Json::Object(members) => members.iter().all(|(_, value)| is_text(value)),
-            value => is_text(value),
-        };
-        is_sound.then(|| computed(value, is_replaceable))
     }
 
     /// The key of an instance, and what follows it.
@@ -827,9 +774,57 @@ impl<'s, 'a> Evaluator<'s, 'a> {
     }
 }
 
+/// An argument of a resource that another expression refers to: a text, or a map of texts such as
+/// `tags`. The provider converts others.
+fn argument<'a>(
+    scope: &Scope<'a>,
+    block: Block<'a>,
+    (resource_type, name): (&str, &str),
+    path: &[Json],
+    bindings: &Bindings,
+) -> Option<Node> {
+    // The provider takes `https://` away.
+    if resource_type == "aws_iam_openid_connect_provider" && name == "url" {
+        return None;
+    }
+    let resource = Resource { address: address(resource_type, ""), block };
+    let is_ignored = |ignored: &String| ignored == name || ignored == "all";
+    if resource.ignored_changes().iter().any(is_ignored) {
+        return None;
+    }
+    let value = block.value(name)?;
+    let node = scope.evaluator(value.file, bindings).descend(value.expression, path)?;
+    let (value, is_replaceable) = known(&node)?;
+    let is_text = |value: &Json| matches!(value, Json::String(_));
+    let is_sound = match &value {
+        Json::Object(members) => members.iter().all(|(_, value)| is_text(value)),
+        value => is_text(value),
+    };
+    is_sound.then(|| computed(value, is_replaceable))
+}
+
 /// A value that has no place: what refers to it has.
 fn computed(value: Json, is_replaceable: bool) -> Node {
     Node { span: 0..0, content: Content::Computed { value, is_replaceable } }
+}
+
+fn walk(mut node: Node, path: &[Json]) -> Option<Node> {
+    for index in path {
+        node = match (node.content, index) {
+            (Content::Object(members), Json::String(key)) => {
+                members.into_iter().find(|member| member.key == *key)?.value
+            }
+            (Content::List(items), Json::Number(number)) => {
+                items.into_iter().nth(number.parse().ok()?)?
+            }
+            (Content::Scalar(value), index) => computed(item(value, index)?, true),
+            (Content::Computed { value, is_replaceable }, index) => {
+                computed(item(value, index)?, is_replaceable)
+            }
+            _ => return None,
+        };
+    }
+    Some(node)
 }
 
 /// The value of a node, exactly as Terraform has it.

@@ -141,6 +141,9 @@ fn formatted(format: &str, values: &[Json]) -> Option<String> {
 
 /// Lists whose items are of several types stay as they are, unless they were converted before.
 fn concatenated(lists: Vec<Json>, are_tuples: bool) -> Option<Json> {
+    if lists.is_empty() {
+        return None;
+    }
     let mut all = Vec::new();
     for list in lists {
         let Json::Array(items) = list else { return None };
