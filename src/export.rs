@@ -24,9 +24,9 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
     let folder = settings.to.join(settings.coverage.prefix());
     let directory = Directory::new(&folder, settings.dry_run);
     let options = Options {
-        coverage: &settings.coverage,
         overwrite: settings.overwrite,
         dry_run: settings.dry_run,
+        ..Options::new(&settings.coverage)
     };
     let mut summary = write(&directory, &options, source.account(), inventory)?.0;
     summary.to = settings.to.display().to_string();
@@ -57,7 +57,7 @@ pub fn write(
 ) -> anyhow::Result<(Summary, Inventory)> {
     refuse_another_account(files, account)?;
     refuse_another_organization(files, &inventory)?;
-    let mut steps = Steps::new(files, options, inventory)?;
+    let mut steps = Steps::new(files, options, account, inventory)?;
     steps.write(account)?;
     let (mut summary, inventory) = steps.into_parts();
     summary.account = account.map(|account| account.id.clone());

@@ -9,7 +9,8 @@ use crate::aws::Account;
 use crate::directory::Files;
 use crate::invisible::visible;
 use crate::resource::{Context, Entity, JsonOnly, Kind};
-use crate::terraform::read::{Declarations, declarations, json_declarations, refers};
+use crate::desired::Desired;
+use crate::terraform::read::{Declarations, declarations, json_declarations};
 use crate::terraform::{Address, Block, Body, Expression, format};
 
 /// The versions that a module asks for.
@@ -69,7 +70,11 @@ impl<'a> Module<'a> {
     /// # Errors
     ///
     /// A file is there and cannot be read.
-    pub fn read_foreign(&mut self, own: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+    pub fn read_foreign(
+        &mut self,
+        own: &BTreeSet<String>,
+        desired: &mut Desired,
+    ) -> anyhow::Result<Vec<String>> {
         let mut notes = Vec::new();
         for path in self.files.difference(own) {
             let content = self.directory.read(path)?.unwrap_or_default();
@@ -82,6 +87,11 @@ impl<'a> Module<'a> {
             match found {
                 Ok(found) => {
                     self.foreign.insert(path.clone(), found);
+                    if path.ends_with(".tf")
+                        && let Err(error) = desired.add(path, text.into_owned())
+                    {
+                        notes.push(format!("`{}` {error}", visible(path)));
+                    }
                 }
                 Err((line, column)) => {
                     let syntax = if path.ends_with(".json") { "JSON" } else { "HCL" };
@@ -117,8 +127,26 @@ impl<'a> Module<'a> {
         }))
     }
 
-    /// The file that is none of ours and declares something of the entity.
+    /// The text of a file to the byte, if it is there and text.
+    ///
+    /// # Errors
+    ///
+    /// The file is there and cannot be read.
+    pub fn raw(&self, path: &str) -> anyhow::Result<Option<String>> {
+        let content = self.directory.read(path)?;
+        Ok(content.and_then(|content| String::from_utf8(content).ok()))
+    }
+
+    /// The file that declares something of the entity and is not followed: one in Terraform's JSON
+    /// syntax, or one that imports it and leaves the resource to be written.
     pub fn declared_elsewhere(&self, entity: &dyn Entity, context: &Context) -> Option<JsonOnly> {
+        let is_json = |path: &str| path.ends_with(".json");
+        let is_lone =
+            |(to, _): &&(Address, Option<String>)| !self.declares(to);
+        let lone = |found: &Declarations| Declarations {
+            imports: found.imports.iter().filter(is_lone).cloned().collect(),
+            ..Declarations::default()
+        };
         if !self.has_foreign_resources() {
             return None;
         }
@@ -140,23 +168,17 @@ impl<'a> Module<'a> {
                 })
             })
         };
-        let (path, _) = self.foreign.iter().find(|(_, found)| is_ours(found))?;
+        let (path, _) = self.foreign.iter().find(|(path, found)| match is_json(path) {
+            true => is_ours(found),
+            // What `.tf` files declare is followed, but for an import block without its resource.
+            false => !found.imports.is_empty() && is_ours(&lone(found)),
+        })?;
         Some(JsonOnly::DeclaredIn(path.clone()))
     }
 
-    /// A file that is none of ours and refers to one of these.
-    ///
-    /// # Errors
-    ///
-    /// A file is there and cannot be read.
-    pub fn refers(&self, addresses: &BTreeSet<Address>) -> anyhow::Result<Option<String>> {
-        for path in self.foreign.keys() {
-            let content = self.directory.read(path)?.unwrap_or_default();
-            if refers(&String::from_utf8_lossy(&content), addresses) {
-                return Ok(Some(path.clone()));
-            }
-        }
-        Ok(None)
+    /// The files that are none of ours.
+    pub fn foreign_files(&self) -> impl Iterator<Item = &String> {
+        self.foreign.keys()
     }
 
     /// Whether a file that is none of ours declares a resource.

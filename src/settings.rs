@@ -26,7 +26,7 @@ use crate::sync::LEASE;
 use environment::Environment;
 use file::FileSettings;
 use ignore::IgnoreRules;
-use values::Prefix;
+use values::{Mode, Prefix};
 
 /// One export, from files or from AWS, to a folder.
 #[derive(Clone, Debug)]
@@ -104,6 +104,7 @@ pub struct Choices {
     pub organizations_attachments: Option<bool>,
     pub managed_elsewhere: Option<bool>,
     pub imports: Option<bool>,
+    pub mode: Option<Mode>,
 }
 
 impl Choices {
@@ -118,6 +119,7 @@ impl Choices {
                 .or(other.organizations_attachments),
             managed_elsewhere: self.managed_elsewhere.or(other.managed_elsewhere),
             imports: self.imports.or(other.imports),
+            mode: self.mode.or(other.mode),
         }
     }
 }
@@ -136,6 +138,8 @@ pub struct Coverage {
     pub managed_elsewhere: bool,
     /// Whether resources come with import blocks.
     pub imports: bool,
+    /// How what is written reaches the branch; a folder has none.
+    pub mode: Mode,
     pub ignore: IgnoreRules,
 }
 
@@ -156,6 +160,7 @@ impl Coverage {
             organizations_attachments: choices.organizations_attachments.unwrap_or(false),
             managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),
             imports: choices.imports.unwrap_or(true),
+            mode: choices.mode.unwrap_or_default(),
             ignore: file.ignore,
         }
     }

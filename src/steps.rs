@@ -1,23 +1,32 @@
 //! What an export does, entity by entity: the verdict, and the files to write.
 //!
+//! A file that is as an earlier export wrote it is written anew as a whole; what a person wrote or
+//! edited is read back ([`crate::desired`]) and changed in place ([`crate::in_place`]).
+//!
 //! Terraform files are written before raw JSON. The JSON is the base that the next run compares
 //! with, so an export that is interrupted leaves a folder in which AWS still differs from the base
 //! and the next run goes on, rather than one in which a stale `.tf` looks like a person's edit. For
 //! the same reason what refers is written before what it refers to: a role that has its new
 //! reference is as AWS has it, one with its old reference is as the policy's old file has it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::aws::Account;
+use crate::desired::{Desired, Entities, Found};
 use crate::directory::Files;
+use crate::in_place::{Edit, Edits, merged};
 use crate::inventory::base_of;
 use crate::invisible::visible;
+use crate::known::{self, KnownResource};
 use crate::module::{Module, body, is_tombstone, with_imports_of};
-use crate::reconcile::{Comparison, Verdict};
+use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading};
 use crate::settings::Coverage;
-use crate::summary::{Failure, KindSummary, Skipped, Summary};
+use crate::summary::{Conflict, Failure, FileChange, KindSummary, Skipped, Standing, Summary};
+use crate::terraform::align::apply_keeping_alignment;
+use crate::terraform::edit::Splice;
+use crate::terraform::evaluate::{Facts, TextFile};
 use crate::terraform::read::{
     Declarations, declarations, has_the_same_lines, means_the_same, refers,
 };
@@ -32,6 +41,16 @@ pub struct Options<'a> {
     /// Whether a person's edits are written over.
     pub overwrite: bool,
     pub dry_run: bool,
+    /// Entities, by kind and key, to bring to AWS's version whatever was edited, and no other.
+    pub only: Option<&'a BTreeSet<(&'static str, String)>>,
+    /// Whether what the files say of an entity that has no raw JSON yet stays as it is.
+    pub adopt: bool,
+}
+
+impl<'a> Options<'a> {
+    pub fn new(coverage: &'a Coverage) -> Options<'a> {
+        Options { coverage, overwrite: false, dry_run: false, only: None, adopt: false }
+    }
 }
 
 /// What is going to be done, entity by entity.
@@ -44,6 +63,15 @@ pub struct Steps<'a> {
     base_context: Context,
     former_context: Context,
     module: Module<'a>,
+    /// What people wrote or edited.
+    desired: Desired,
+    /// The main resources of what AWS has, by resource type and name.
+    actual_names: HashSet<(String, Vec<String>)>,
+    /// All resources of what AWS has.
+    actual_resources: HashSet<Identity>,
+    /// Entities that were not read and that those that were refer to.
+    unread: Vec<Box<dyn Entity>>,
+    claimed: BTreeSet<usize>,
     steps: Vec<Step>,
     /// Terraform files that stay as they are though they are not as AWS has it, with their text.
     kept: Vec<(String, String)>,
@@ -63,13 +91,46 @@ struct Step {
     is_forced: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Action {
     Keep,
     Write,
     Remove,
     /// Tell Terraform to forget what the file declared, without destroying it.
     Forget,
+    /// Change what people wrote, in place.
+    Edit(Edits),
+}
+
+/// One entity before it is decided on: as AWS has it, as the raw JSON has it, or both.
+struct Candidate {
+    actual: Option<Box<dyn Entity>>,
+    base: Option<Box<dyn Entity>>,
+    base_content: Vec<u8>,
+    /// The file named after it.
+    desired: Option<String>,
+    /// Whether that file is as an earlier export wrote it.
+    is_rendering: bool,
+    /// Why that file cannot be read.
+    is_unreadable: Option<String>,
+    /// Whether files that people wrote may say something of it.
+    is_followed: bool,
+    /// Not read from AWS: whether it is gone from there.
+    is_gone: bool,
+}
+
+impl Candidate {
+    fn entity(&self) -> &dyn Entity {
+        self.actual.as_ref().or(self.base.as_ref()).expect("it is somewhere").as_ref()
+    }
+}
+
+/// The entities of one kind before they are decided on.
+struct Survey {
+    kind: &'static Kind,
+    reading: Reading,
+    summary: KindSummary,
+    candidates: Vec<Candidate>,
 }
 
 impl<'a> Steps<'a> {
@@ -81,6 +142,7 @@ impl<'a> Steps<'a> {
     pub fn new(
         directory: &'a dyn Files,
         options: &'a Options<'a>,
+        account: Option<&Account>,
         inventory: Inventory,
     ) -> anyhow::Result<Steps<'a>> {
         let context = Context {
@@ -97,7 +159,8 @@ impl<'a> Steps<'a> {
         let partly_read: Vec<&Kind> =
             KINDS.iter().filter(|kind| !is_whole(kind)).copied().collect();
         let mut module = Module::open(directory, &own, &inventory.strays, &partly_read)?;
-        let notes = module.read_foreign(&own)?;
+        let mut desired = Desired::default();
+        let notes = module.read_foreign(&own, &mut desired)?;
         let mut steps = Steps {
             directory,
             options,
@@ -105,6 +168,11 @@ impl<'a> Steps<'a> {
             former_context: context.clone(),
             context,
             module,
+            desired,
+            actual_names: HashSet::new(),
+            actual_resources: HashSet::new(),
+            unread: Vec::new(),
+            claimed: BTreeSet::new(),
             steps: Vec::new(),
             kept: Vec::new(),
             readings: Vec::new(),
@@ -113,8 +181,13 @@ impl<'a> Steps<'a> {
         };
         steps.refer_to_unread(&inventory)?;
         steps.strays = inventory.strays;
+        let mut surveys = Vec::new();
         for (kind, reading) in inventory.readings {
-            steps.add_kind(kind, reading)?;
+            surveys.push(steps.survey(kind, reading)?);
+        }
+        steps.follow(&mut surveys, account)?;
+        for survey in surveys {
+            steps.decide(survey)?;
         }
         Ok(steps)
     }
@@ -149,8 +222,11 @@ impl<'a> Steps<'a> {
                 }
                 let Some(unread) = base_of(self.directory, mentioned, arn)? else { continue };
                 let desired = self.module.text(&unread.terraform_path())?;
-                self.refer(unread.as_ref(), Action::Keep, desired.as_deref(), None);
+                if self.is_declared(unread.as_ref(), desired.as_deref()) {
+                    self.refer(unread.as_ref(), None, true);
+                }
                 self.refer_formerly(unread.as_ref());
+                self.unread.push(unread);
             }
         }
         Ok(())
@@ -162,8 +238,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Decides on every entity of one kind, read or in the folder.
-    fn add_kind(&mut self, kind: &'static Kind, mut reading: Reading) -> anyhow::Result<()> {
+    /// Looks at every entity of one kind, read or in the folder.
+    fn survey(&mut self, kind: &'static Kind, mut reading: Reading) -> anyhow::Result<Survey> {
         let mut summary =
             KindSummary { kind: kind.plural, one: kind.name, ..KindSummary::default() };
         summary.complete =
@@ -199,6 +275,7 @@ impl<'a> Steps<'a> {
         entities.sort_by_cached_key(|entity| entity.json_path());
         // A listing whose entities shift while it is read has one of them on two pages.
         entities.dedup_by_key(|entity| entity.json_path());
+        let mut candidates = Vec::new();
         for entity in entities {
             if entity.json_path().len() > LONGEST_PATH {
                 let reason = "its name is longer than any that AWS takes".to_owned();
@@ -210,15 +287,24 @@ impl<'a> Steps<'a> {
                 continue;
             }
             let has_base = base_files.remove(&entity.json_path());
-            if self.options.coverage.ignores(entity.as_ref()) {
+            if !self.is_wanted(entity.as_ref()) {
+                self.keep(entity)?;
+            } else if self.options.coverage.ignores(entity.as_ref()) {
                 self.ignore(entity.as_ref(), &mut summary)?;
-                self.keep(entity);
-                continue;
+                self.keep_step(entity);
+            } else {
+                candidates.extend(self.survey_actual(entity, has_base)?);
             }
-            self.add_actual(entity, has_base, &mut summary)?;
         }
         for path in base_files {
             let (Some(base), _) = parse_base(self.directory, kind, &path)? else { continue };
+            if !self.is_wanted(base.as_ref()) {
+                let desired = self.module.text(&base.terraform_path())?;
+                if self.is_declared(base.as_ref(), desired.as_deref()) {
+                    self.refer(base.as_ref(), None, true);
+                }
+                continue;
+            }
             if self.options.coverage.ignores(base.as_ref()) {
                 self.ignore(base.as_ref(), &mut summary)?;
                 continue;
@@ -226,21 +312,24 @@ impl<'a> Steps<'a> {
             let is_gone = reading.is_gone(base.as_ref());
             let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
                 && !self.options.coverage.aws_managed;
-            let is_gone = is_gone && !is_left_out;
-            self.add_missing(base, is_gone, &mut summary)?;
+            candidates.push(self.survey_missing(base, is_gone && !is_left_out)?);
         }
-        self.summary.kinds.push(summary);
-        self.readings.push((kind, reading));
-        Ok(())
+        Ok(Survey { kind, reading, summary, candidates })
     }
 
-    /// An entity that AWS has.
-    fn add_actual(
+    /// Whether this run may write the files of an entity.
+    fn is_wanted(&self, entity: &dyn Entity) -> bool {
+        self.options.only.is_none_or(|only| {
+            only.contains(&(entity.kind().plural, entity.key().to_owned()))
+        })
+    }
+
+    /// An entity that AWS has; none: its raw JSON is of no use, so it stays as it is.
+    fn survey_actual(
         &mut self,
         mut entity: Box<dyn Entity>,
         has_base: bool,
-        summary: &mut KindSummary,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Candidate>> {
         let json_path = entity.json_path();
         let (base, base_content) = match has_base {
             true => parse_base(self.directory, entity.kind(), &json_path)?,
@@ -253,20 +342,217 @@ impl<'a> Steps<'a> {
                 hint: Some(hint.to_owned()),
                 is_passing: false,
             });
-            let desired = self.module.text(&entity.terraform_path())?;
-            self.refer(entity.as_ref(), Action::Keep, desired.as_deref(), None);
-            self.keep(entity);
-            return Ok(());
+            self.keep(entity)?;
+            return Ok(None);
         }
         let base = base.map(|mut base| {
             settle(entity.as_mut(), base.as_mut());
             entity.keep_known(base.as_ref());
             base
         });
+        let desired = self.module.text(&entity.terraform_path())?;
+        let is_rendering = match (&desired, &base) {
+            (Some(desired), Some(base)) => self.is_rendering_of(base.as_ref(), desired),
+            _ => false,
+        };
+        if self.is_declared(entity.as_ref(), desired.as_deref()) {
+            self.refer(entity.as_ref(), None, true);
+        }
+        if let Some(base) = base.as_ref().filter(|_| self.json_only(entity.as_ref()).is_none()) {
+            self.refer_formerly(entity.as_ref());
+            // Made anew under another path, it is the same resource with another ARN.
+            if base.arn() != entity.arn() && desired.is_some() {
+                self.refer_formerly(base.as_ref());
+            }
+        }
+        Ok(Some(Candidate {
+            actual: Some(entity),
+            base,
+            base_content,
+            desired,
+            is_rendering,
+            is_unreadable: None,
+            is_followed: false,
+            is_gone: false,
+        }))
+    }
+
+    /// An entity that has files and was not read.
+    fn survey_missing(
+        &mut self,
+        base: Box<dyn Entity>,
+        is_gone: bool,
+    ) -> anyhow::Result<Candidate> {
+        let desired = self.module.text(&base.terraform_path())?;
+        let is_rendering = desired.as_ref().is_some_and(|desired| {
+            is_tombstone(desired) || self.is_rendering_of(base.as_ref(), desired)
+        });
+        if self.is_declared(base.as_ref(), desired.as_deref()) {
+            self.refer(base.as_ref(), None, true);
+        }
+        Ok(Candidate {
+            actual: None,
+            base: Some(base),
+            base_content: Vec::new(),
+            desired,
+            is_rendering,
+            is_unreadable: None,
+            is_followed: false,
+            is_gone,
+        })
+    }
+
+    /// Reads back what people wrote, and finds out which entities that is about.
+    fn follow(&mut self, surveys: &mut [Survey], account: Option<&Account>) -> anyhow::Result<()> {
+        for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {
+            let path = candidate.entity().terraform_path();
+            let Some(text) = candidate.desired.as_deref() else { continue };
+            if candidate.is_rendering || is_tombstone(text) {
+                continue;
+            }
+            candidate.is_unreadable = self.read_back(&path)?;
+        }
+        if self.desired.is_empty() {
+            return Ok(());
+        }
+        self.index(surveys, account)?;
+        if !self.desired.has_resources() {
+            return Ok(());
+        }
+        let mut is_more = false;
+        for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {
+            let resources = self.resources_of(candidate);
+            let name = candidate.entity().name().to_owned();
+            candidate.is_followed = self.desired.concerns(&resources, &name);
+            let path = candidate.entity().terraform_path();
+            if candidate.is_followed
+                && candidate.is_rendering
+                && candidate.desired.as_deref().is_some_and(|text| !is_tombstone(text))
+            {
+                candidate.is_unreadable = self.read_back(&path)?;
+                is_more = true;
+            }
+        }
+        if is_more {
+            self.index(surveys, account)?;
+        }
+        for survey in surveys.iter() {
+            for entity in survey.candidates.iter().filter_map(|it| it.actual.as_deref()) {
+                if self.json_only(entity).is_some() {
+                    continue;
+                }
+                for (index, known) in
+                    known::resources(entity, &self.context).into_iter().enumerate()
+                {
+                    if index == 0 {
+                        let resource_type = known.address.resource_type.to_string();
+                        let named_by = known.named_by.iter().map(|name| name.to_lowercase());
+                        self.actual_names.insert((resource_type, named_by.collect()));
+                    }
+                    self.actual_resources.insert(known.identity);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out what the files' resources are.
+    fn index(&mut self, surveys: &[Survey], account: Option<&Account>) -> anyhow::Result<()> {
+        let mut entities = Entities::default();
+        let candidates = surveys.iter().flat_map(|survey| &survey.candidates);
+        let known = candidates.flat_map(|candidate| candidate.base.iter().chain(&candidate.actual));
+        for entity in known.chain(&self.unread).filter(|entity| entity.json_only().is_none()) {
+            if let Some(main) = known::resources(entity.as_ref(), &self.context).first() {
+                entities.add(entity.as_ref(), main);
+            }
+        }
+        let facts = Facts {
+            account_id: account.map(|account| account.id.clone()),
+            partition: account.map(|account| account.partition.clone()),
+        };
+        let read = |path: &str| {
+            let path = format!("terraform/{path}");
+            let text = self.module.raw(&path).ok()??;
+            Some(TextFile { path, text })
+        };
+        self.desired.index(facts, &entities, &read);
+        Ok(())
+    }
+
+    /// Why a file cannot be read back, if it cannot.
+    fn read_back(&mut self, path: &str) -> anyhow::Result<Option<String>> {
+        let Some(text) = self.module.raw(path)? else { return Ok(None) };
+        Ok(self.desired.add(path, text).err().map(|error| {
+            format!("line {} column {}: {}", error.line, error.column, error.message)
+        }))
+    }
+
+    /// The resources of an entity as AWS and as the raw JSON have it.
+    fn resources_of(&self, candidate: &Candidate) -> Vec<KnownResource> {
+        let entities = candidate.actual.iter().chain(&candidate.base);
+        let expressible = entities.filter(|entity| entity.json_only().is_none());
+        expressible.flat_map(|entity| known::resources(entity.as_ref(), &self.context)).collect()
+    }
+
+    /// Decides on every entity of one kind.
+    fn decide(&mut self, survey: Survey) -> anyhow::Result<()> {
+        let Survey { kind, reading, mut summary, candidates } = survey;
+        for candidate in candidates {
+            let is_left = candidate.is_unreadable.is_some() && !self.options.overwrite;
+            match (is_left, candidate.actual.is_some()) {
+                (true, _) => self.leave(candidate, &mut summary)?,
+                (false, true) => self.decide_actual(candidate, &mut summary)?,
+                (false, false) => self.decide_missing(candidate, &mut summary)?,
+            }
+        }
+        self.summary.kinds.push(summary);
+        self.readings.push((kind, reading));
+        Ok(())
+    }
+
+    /// An entity whose file cannot be read.
+    fn leave(&mut self, candidate: Candidate, summary: &mut KindSummary) -> anyhow::Result<()> {
+        let entity = candidate.entity();
+        let (path, name) = (entity.terraform_path(), visible(entity.name()).into_owned());
+        let why = candidate.is_unreadable.as_deref().unwrap_or_default();
+        self.summary.notes.push(format!(
+            "`{}` {why}; {} `{name}` is left alone",
+            visible(&path),
+            entity.kind().name
+        ));
+        summary.stands(entity, Standing::Unreadable, Some(path.clone()));
+        summary.unknown += 1;
+        self.kept.extend(candidate.desired.map(|text| (path, text)));
+        if let Some(entity) = candidate.actual {
+            self.keep_step(entity);
+        }
+        Ok(())
+    }
+
+    /// An entity that AWS has.
+    fn decide_actual(
+        &mut self,
+        candidate: Candidate,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let json_only = self.json_only(candidate.entity());
+        if json_only.is_none() && let Some(found) = self.find(&candidate) {
+            let own = candidate.entity().terraform_path();
+            let is_elsewhere = |index: &usize| self.desired.at(*index).file != own;
+            if !self.options.overwrite || found.places.values().any(is_elsewhere) {
+                return self.decide_in_place(candidate, found, summary);
+            }
+        }
+        let Candidate { actual, base, base_content, desired, is_rendering, .. } = candidate;
+        let entity = actual.expect("the caller looked");
         let terraform_path = entity.terraform_path();
-        let desired = self.module.text(&terraform_path)?;
         let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
-        let json_only = self.json_only(entity.as_ref());
+        let has_base = base.is_some();
+        let is_somebodys = desired.is_some() && !is_rendering && !is_tombstone;
+        if is_somebodys && json_only.is_none() && !self.options.overwrite {
+            // The file is there and says nothing of the entity.
+            return self.decide_undeclared(entity, base, base_content, desired, summary);
+        }
         let wanted = match &json_only {
             None => desired.as_deref().map(|old| self.render(entity.as_ref(), old)),
             Some(_) => None,
@@ -293,37 +579,23 @@ impl<'a> Steps<'a> {
             (None, Some(_)) => self.module.is_fresh() || was_json_only,
             // `removed` blocks for what could be resources are a person's: Terraform is to forget it.
             (Some(_), Some(_)) if is_tombstone => was_json_only,
-            (Some(desired), Some(base)) => self.is_rendering_of(base.as_ref(), desired),
+            (Some(_), Some(_)) => is_rendering,
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
-        let is_forced = is_edited && self.options.overwrite;
+        let is_forced = is_edited && self.is_overwriting();
         if is_forced {
             verdict = Verdict::Drifted;
         } else if is_edited {
             self.kept.extend(desired.clone().map(|text| (terraform_path.clone(), text)));
         }
-        let name = entity.name().to_owned();
         let (terraform, json) = match verdict {
-            Verdict::Unchanged => {
-                summary.unchanged += 1;
+            Verdict::Unchanged | Verdict::Pending | Verdict::Conflicting => {
                 (Action::Keep, Action::Keep)
             }
-            Verdict::Pending => {
-                summary.pending.push(terraform_path.clone());
-                (Action::Keep, Action::Keep)
-            }
-            Verdict::Conflicting => {
-                summary.conflicting.push(terraform_path.clone());
-                (Action::Keep, Action::Keep)
-            }
-            Verdict::Converged => {
-                summary.written.push(name.clone());
-                (Action::Keep, Action::Write)
-            }
+            Verdict::Converged => (Action::Keep, Action::Write),
             Verdict::Drifted => {
-                summary.written.push(name.clone());
                 let terraform = match (&json_only, &desired) {
                     (None, _) => Action::Write,
                     (Some(_), Some(_)) => Action::Forget,
@@ -332,64 +604,409 @@ impl<'a> Steps<'a> {
                 (terraform, if actual_is_base { Action::Keep } else { Action::Write })
             }
         };
-        if let Some(reason) = &json_only {
-            summary.skipped.push(Skipped { name, reason: reason.to_string(), json: true });
+        self.count(entity.as_ref(), verdict, has_base, &terraform_path, summary);
+        if verdict == Verdict::Conflicting {
+            let git = FileChange {
+                path: terraform_path.clone(),
+                before: base.as_ref().map_or_else(String::new, |base| self.rendered(base.as_ref())),
+                after: desired.clone().unwrap_or_default(),
+            };
+            self.conflict(Some(entity.as_ref()), base.as_deref(), None, vec![git]);
         }
-        self.refer(entity.as_ref(), terraform, desired.as_deref(), wanted.as_deref());
-        if let Some(base) = base.filter(|_| json_only.is_none()) {
-            self.refer_formerly(entity.as_ref());
-            // Made anew under another path, it is the same resource with another ARN.
-            if base.arn() != entity.arn() && desired.is_some() {
-                self.refer_formerly(base.as_ref());
+        if let Some(reason) = &json_only {
+            let (name, reason) = (entity.name().to_owned(), reason.to_string());
+            summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
+            summary.skipped.push(Skipped { name, reason, json: true });
+        }
+        let is_declared = self.is_declared(entity.as_ref(), desired.as_deref());
+        let stays = match &terraform {
+            Action::Keep => is_declared,
+            Action::Write => true,
+            _ => false,
+        };
+        self.refer(entity.as_ref(), None, stays);
+        self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
+        Ok(())
+    }
+
+    /// An entity with a file of its name that says nothing of it: for a new one a person may have
+    /// taken the name; else a person took it out.
+    fn decide_undeclared(
+        &mut self,
+        entity: Box<dyn Entity>,
+        base: Option<Box<dyn Entity>>,
+        base_content: Vec<u8>,
+        desired: Option<String>,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let path = entity.terraform_path();
+        let json = entity.json();
+        let is_base = json == base_content || base.as_ref().is_some_and(|it| it.json() == json);
+        let verdict = match (self.is_overwriting(), is_base) {
+            (true, _) => Verdict::Drifted,
+            (false, true) => Verdict::Pending,
+            (false, false) => Verdict::Conflicting,
+        };
+        let is_forced = verdict == Verdict::Drifted;
+        let (terraform, json) = match is_forced {
+            true => (Action::Write, if is_base { Action::Keep } else { Action::Write }),
+            false => (Action::Keep, Action::Keep),
+        };
+        self.count(entity.as_ref(), verdict, base.is_some(), &path, summary);
+        if verdict == Verdict::Conflicting {
+            let git = FileChange {
+                path: path.clone(),
+                before: base.as_ref().map_or_else(String::new, |base| self.rendered(base.as_ref())),
+                after: desired.clone().unwrap_or_default(),
+            };
+            self.conflict(Some(entity.as_ref()), base.as_deref(), None, vec![git]);
+        }
+        if !is_forced {
+            self.kept.extend(desired.map(|text| (path, text)));
+        }
+        self.refer(entity.as_ref(), None, is_forced);
+        self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
+        Ok(())
+    }
+
+    /// What people's files say of an entity; none: nothing, or it is not for Terraform.
+    fn find(&mut self, candidate: &Candidate) -> Option<Found> {
+        let is_somebodys = candidate.desired.is_some() && !candidate.is_rendering;
+        if self.desired.is_empty() || !(candidate.is_followed || is_somebodys) {
+            return None;
+        }
+        let resources = self.resources_of(candidate);
+        let entity = candidate.entity();
+        let left_out = entity.left_out(&self.context);
+        let left_out = left_out.iter().map(|address| address.resource_type.to_string()).collect();
+        let is_others = |resource_type: &str, named_by: &[String]| {
+            let named_by = named_by.iter().map(|name| name.to_lowercase()).collect();
+            self.actual_names.contains(&(resource_type.to_owned(), named_by))
+        };
+        let own = entity.terraform_path();
+        let untouched = candidate.is_rendering.then_some(own.as_str());
+        let found = self.desired.find(entity, &resources, &left_out, untouched, &is_others)?;
+        self.claimed.extend(found.places.values());
+        Some(found)
+    }
+
+    /// An entity that people's files say something of.
+    fn decide_in_place(
+        &mut self,
+        candidate: Candidate,
+        found: Found,
+        summary: &mut KindSummary,
+    ) -> anyhow::Result<()> {
+        let Candidate { actual, base, base_content, desired, .. } = candidate;
+        let entity = actual.expect("the caller looked");
+        let known_actual = known::resources(entity.as_ref(), &self.context);
+        let known_base = base
+            .as_ref()
+            .filter(|base| base.json_only().is_none())
+            .map(|base| known::resources(base.as_ref(), &self.context));
+        let base_state = known_base.as_deref().map(known::state);
+        let actual_state = known::state(&known_actual);
+        let mut verdict =
+            reconcile(base_state.as_ref(), Some(&found.state), Some(&actual_state));
+        if self.options.adopt && base.is_none() && verdict == Verdict::Conflicting {
+            // What a person wrote before there was any raw JSON is ahead of AWS.
+            verdict = Verdict::Pending;
+        }
+        let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
+        let is_forced = is_edited && self.is_overwriting();
+        let mut terraform = Action::Keep;
+        let mut reason = None;
+        if verdict == Verdict::Drifted || is_forced {
+            verdict = Verdict::Drifted;
+            let is_anothers = self.is_anothers();
+            let to = Some(entity.as_ref());
+            match self.edit(&found, base_state.as_ref(), to, is_forced, &is_anothers).edits() {
+                Ok(edits) => terraform = Action::Edit(edits),
+                Err(obstacle) => {
+                    verdict = Verdict::Conflicting;
+                    reason = Some(obstacle.to_string());
+                }
             }
+        }
+        if found.is_twice && verdict != Verdict::Conflicting {
+            let mut edits = match terraform {
+                Action::Edit(edits) => edits,
+                _ => Edits::default(),
+            };
+            self.hand_over(&found, entity.as_ref(), desired.as_deref(), &mut edits);
+            terraform = Action::Edit(edits);
+        }
+        let json = entity.json();
+        let json = match verdict {
+            Verdict::Conflicting => Action::Keep,
+            _ if json == base_content => Action::Keep,
+            _ if base.as_ref().is_some_and(|base| base.json() == json) => Action::Keep,
+            _ => Action::Write,
+        };
+        let path = self.path_of(&found, entity.as_ref());
+        let told = match verdict {
+            Verdict::Unchanged if matches!(json, Action::Write) => Verdict::Converged,
+            verdict => verdict,
+        };
+        self.count(entity.as_ref(), told, base.is_some(), &path, summary);
+        if let Action::Edit(edits) = &terraform {
+            self.summary.notes.extend(edits.left.iter().map(|left| format!("{left}; left alone")));
+        }
+        if verdict == Verdict::Conflicting {
+            let git = self.changes_in_git(&found, base.as_deref(), base_state.as_ref());
+            self.conflict(Some(entity.as_ref()), base.as_deref(), reason, git);
+        }
+        let main = self.main_address(&found);
+        self.refer(entity.as_ref(), main.as_deref(), main.is_some());
+        if main.is_none() && matches!(terraform, Action::Edit(_)) {
+            self.refer(entity.as_ref(), None, true);
         }
         self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
         Ok(())
     }
 
+    fn is_overwriting(&self) -> bool {
+        self.options.overwrite || self.options.only.is_some()
+    }
+
+    /// Of a file of ours that nobody edited, takes out what a person's file declares, too.
+    fn hand_over(
+        &self,
+        found: &Found,
+        entity: &dyn Entity,
+        old: Option<&str>,
+        edits: &mut Edits,
+    ) {
+        let own = entity.terraform_path();
+        let is_anothers = self.is_anothers();
+        let edit = self.edit(found, None, Some(entity), false, &is_anothers);
+        let is_ours = |known: &&KnownResource| {
+            let index = found.places.get(&known.identity);
+            index.is_none_or(|index| self.desired.at(*index).file == own)
+        };
+        let ours: Vec<&KnownResource> = edit.actual.iter().filter(is_ours).collect();
+        let kept = edit.blocks(&ours, &edit.addresses());
+        let declared = declarations(&kept).unwrap_or_default();
+        let lost = old.and_then(|old| self.module.forget(old, &declared));
+        let parts: Vec<String> =
+            [kept, lost.unwrap_or_default()].into_iter().filter(|it| !it.is_empty()).collect();
+        edits.splices.remove(&own);
+        edits.anew = Some((own, parts.join("\n")));
+    }
+
+    fn is_anothers(&self) -> impl Fn(&Identity) -> bool + use<'_, 'a> {
+        |identity| self.actual_resources.contains(identity)
+    }
+
+    fn edit<'b>(
+        &'b self,
+        found: &'b Found,
+        base: Option<&'b State>,
+        to: Option<&'b dyn Entity>,
+        is_forced: bool,
+        is_anothers: &'b dyn Fn(&Identity) -> bool,
+    ) -> Edit<'b> {
+        Edit {
+            desired: &self.desired,
+            found,
+            base,
+            actual: to.map(|to| known::resources(to, &self.context)).unwrap_or_default(),
+            body: to.map(|to| to.terraform(&self.context)).unwrap_or_default(),
+            imports: self.options.coverage.imports,
+            is_anothers,
+            is_forced,
+        }
+    }
+
+    /// The file that declares the entity itself.
+    fn path_of(&self, found: &Found, entity: &dyn Entity) -> String {
+        match self.main(found) {
+            Some(index) => self.desired.at(index).file.clone(),
+            None => entity.terraform_path(),
+        }
+    }
+
+    fn main(&self, found: &Found) -> Option<usize> {
+        let is_main = |resource_type: &str| {
+            crate::resource::resource_type(resource_type).is_some_and(|(_, of)| of.owner.is_none())
+        };
+        found.places.iter().find(|((of, _), _)| is_main(of)).map(|(_, index)| *index)
+    }
+
+    fn main_address(&self, found: &Found) -> Option<String> {
+        self.main(found).map(|index| self.desired.at(index).full_address.clone())
+    }
+
+    /// What people changed: each file as it would be if it said what the raw JSON says, and as it
+    /// is.
+    fn changes_in_git(
+        &self,
+        found: &Found,
+        base: Option<&dyn Entity>,
+        base_state: Option<&State>,
+    ) -> Vec<FileChange> {
+        let edit = self.edit(found, base_state, base, true, &|_| false);
+        let undone = edit.edits().unwrap_or_default();
+        let files: BTreeSet<&String> =
+            found.places.values().map(|index| &self.desired.at(*index).file).collect();
+        let change = |path: &String| {
+            let after = self.desired.text(path)?;
+            let splices = undone.splices.get(path).cloned().unwrap_or_default();
+            let before = apply_keeping_alignment(&after, &merged(splices)).ok()?;
+            Some(FileChange { path: path.clone(), before, after })
+        };
+        files.into_iter().filter_map(change).collect()
+    }
+
+    /// Notes a conflict, with both sides' changes.
+    fn conflict(
+        &mut self,
+        actual: Option<&dyn Entity>,
+        base: Option<&dyn Entity>,
+        reason: Option<String>,
+        git: Vec<FileChange>,
+    ) {
+        let Some(entity) = actual.or(base) else { return };
+        let rendered = |of: Option<&dyn Entity>| {
+            of.map(|of| self.rendered(of)).unwrap_or_default()
+        };
+        let aws = FileChange {
+            path: entity.terraform_path(),
+            before: rendered(base),
+            after: rendered(actual),
+        };
+        self.summary.conflicts.push(Conflict {
+            kind: entity.kind(),
+            key: entity.key().to_owned(),
+            name: entity.name().to_owned(),
+            terraform_path: entity.terraform_path(),
+            json_path: entity.json_path(),
+            reason,
+            git,
+            aws,
+        });
+    }
+
+    /// An entity's Terraform as it would be written anew.
+    fn rendered(&self, entity: &dyn Entity) -> String {
+        match entity.json_only() {
+            None => format::file(&entity.terraform(&self.context)),
+            Some(_) => String::new(),
+        }
+    }
+
+    /// Counts an entity under its verdict.
+    fn count(
+        &self,
+        entity: &dyn Entity,
+        verdict: Verdict,
+        has_base: bool,
+        path: &str,
+        summary: &mut KindSummary,
+    ) {
+        let standing = match verdict {
+            Verdict::Unchanged => Standing::InStep,
+            Verdict::Pending => Standing::Pending,
+            Verdict::Conflicting => Standing::Conflicting,
+            Verdict::Converged => Standing::Converged,
+            Verdict::Drifted if has_base => Standing::Drifted,
+            Verdict::Drifted => Standing::Unmanaged,
+        };
+        summary.stands(entity, standing, Some(path.to_owned()));
+        match verdict {
+            Verdict::Unchanged => summary.unchanged += 1,
+            Verdict::Pending => summary.pending.push(path.to_owned()),
+            Verdict::Conflicting => summary.conflicting.push(path.to_owned()),
+            Verdict::Converged | Verdict::Drifted => {
+                summary.written.push(entity.name().to_owned());
+            }
+        }
+    }
+
     /// An entity that is not to be written; files that it has stay as they are.
     fn ignore(&mut self, entity: &dyn Entity, summary: &mut KindSummary) -> anyhow::Result<()> {
         summary.ignored += 1;
+        summary.stands(entity, Standing::Ignored, None);
         let path = entity.terraform_path();
         let desired = self.module.text(&path)?;
-        self.refer(entity, Action::Keep, desired.as_deref(), None);
+        if self.is_declared(entity, desired.as_deref()) {
+            self.refer(entity, None, true);
+        }
         self.kept.extend(desired.map(|text| (path, text)));
         Ok(())
     }
 
     /// An entity of AWS whose files stay as they are.
-    fn keep(&mut self, entity: Box<dyn Entity>) {
+    fn keep(&mut self, entity: Box<dyn Entity>) -> anyhow::Result<()> {
+        let desired = self.module.text(&entity.terraform_path())?;
+        if self.is_declared(entity.as_ref(), desired.as_deref()) {
+            self.refer(entity.as_ref(), None, true);
+        }
+        self.keep_step(entity);
+        Ok(())
+    }
+
+    fn keep_step(&mut self, entity: Box<dyn Entity>) {
         let (terraform, json) = (Action::Keep, Action::Keep);
         self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced: false });
     }
 
     /// An entity that has files and was not read: it is gone, or nothing is known.
-    fn add_missing(
+    fn decide_missing(
         &mut self,
-        base: Box<dyn Entity>,
-        is_gone: bool,
+        candidate: Candidate,
         summary: &mut KindSummary,
     ) -> anyhow::Result<()> {
+        let found = self.find(&candidate);
+        let Candidate { base, desired, is_rendering, is_gone, .. } = candidate;
+        let base = base.expect("the caller looked");
         let terraform_path = base.terraform_path();
-        let desired = self.module.text(&terraform_path)?;
-        let is_ours = desired.as_ref().is_none_or(|desired| {
-            is_tombstone(desired) || self.is_rendering_of(base.as_ref(), desired)
-        });
-        self.refer(base.as_ref(), Action::Keep, desired.as_deref(), None);
         if !is_gone {
             summary.unknown += 1;
+            summary.stands(base.as_ref(), Standing::Unknown, Some(terraform_path.clone()));
             self.kept.extend(desired.map(|text| (terraform_path, text)));
             return Ok(());
         }
-        if !is_ours && !self.options.overwrite {
-            summary.conflicting.push(terraform_path.clone());
-            self.kept.extend(desired.map(|text| (terraform_path, text)));
-            return Ok(());
+        let mut terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
+        if let Some(found) = &found {
+            let state = match base.json_only() {
+                None => Some(known::state(&known::resources(base.as_ref(), &self.context))),
+                Some(_) => None,
+            };
+            let verdict = reconcile(state.as_ref(), Some(&found.state), None);
+            let is_forced = verdict != Verdict::Drifted;
+            let edits = {
+                let is_anothers = self.is_anothers();
+                self.edit(found, state.as_ref(), None, is_forced, &is_anothers).edits()
+            };
+            match edits {
+                Ok(edits) if !is_forced || self.is_overwriting() => {
+                    terraform = Action::Edit(edits);
+                }
+                blocked => {
+                    let reason = blocked.err().map(|obstacle| obstacle.to_string());
+                    let path = self.path_of(found, base.as_ref());
+                    self.count(base.as_ref(), Verdict::Conflicting, true, &path, summary);
+                    let git = self.changes_in_git(found, Some(base.as_ref()), state.as_ref());
+                    self.conflict(None, Some(base.as_ref()), reason, git);
+                    return Ok(());
+                }
+            }
+        } else if desired.is_some() && !is_rendering {
+            if !self.is_overwriting() && base.json_only().is_some() {
+                self.count(base.as_ref(), Verdict::Conflicting, true, &terraform_path, summary);
+                self.kept.extend(desired.map(|text| (terraform_path, text)));
+                return Ok(());
+            }
+            if !self.is_overwriting() {
+                // A person took it out of the file, and AWS has followed.
+                terraform = Action::Keep;
+            }
         }
         self.context.references.remove(base.arn());
         summary.removed.push(base.name().to_owned());
         summary.removed_keys.push(base.key().to_owned());
-        let terraform = if desired.is_some() { Action::Remove } else { Action::Keep };
+        summary.stands(base.as_ref(), Standing::Gone, Some(terraform_path));
         let json = Action::Remove;
         self.steps.push(Step { entity: base, is_actual: false, terraform, json, is_forced: false });
         Ok(())
@@ -402,7 +1019,7 @@ impl<'a> Steps<'a> {
             return format::file(&body.without_imports());
         }
         let text = format::file(&body);
-        if old.is_empty() || text == old || self.options.overwrite {
+        if old.is_empty() || text == old || self.is_overwriting() {
             text
         } else {
             format::file(&with_imports_of(old, body))
@@ -434,32 +1051,35 @@ impl<'a> Steps<'a> {
             .or_else(|| self.module.declared_elsewhere(entity, &self.context))
     }
 
-    /// Notes what other entities may refer to, before and after this export.
-    fn refer(
-        &mut self,
-        entity: &dyn Entity,
-        terraform: Action,
-        desired: Option<&str>,
-        wanted: Option<&str>,
-    ) {
-        let Some(Expression::Reference(reference)) = entity.reference() else { return };
+    /// Whether the file named after an entity declares what others refer to.
+    fn is_declared(&self, entity: &dyn Entity, desired: Option<&str>) -> bool {
+        let Some(Expression::Reference(reference)) = entity.reference() else { return false };
         let declares = |text: &str| {
-            wanted == Some(text)
-                || declarations(text).is_ok_and(|found| {
-                    found
-                        .resources
-                        .iter()
-                        .any(|(address, _)| reference.starts_with(&format!("{address}.")))
-                })
+            declarations(text).is_ok_and(|found| {
+                found
+                    .resources
+                    .iter()
+                    .any(|(address, _)| reference.starts_with(&format!("{address}.")))
+            })
         };
-        let is_declared = desired.is_some_and(declares);
-        let is_elsewhere = self.module.has_under_our_address(entity, &self.context);
-        if is_declared || is_elsewhere {
-            self.base_context.references.insert(entity.arn().to_owned(), reference.clone());
-        }
-        let stays = terraform == Action::Keep && is_declared;
-        if terraform == Action::Write || stays || is_elsewhere {
-            self.context.references.insert(entity.arn().to_owned(), reference);
+        desired.is_some_and(declares)
+            || self.module.has_under_our_address(entity, &self.context)
+    }
+
+    /// Notes what other entities may refer to: as things are until this entity is decided on, and
+    /// after that as they will be. `address` is where the files have it, if not where we would.
+    fn refer(&mut self, entity: &dyn Entity, address: Option<&str>, is_declared: bool) {
+        let Some(Expression::Reference(reference)) = entity.reference() else { return };
+        let reference = match (address, reference.rsplit_once('.')) {
+            (Some(address), Some((_, attribute))) => format!("{address}.{attribute}"),
+            _ => reference,
+        };
+        let arn = entity.arn().to_owned();
+        if is_declared {
+            self.base_context.references.entry(arn.clone()).or_insert_with(|| reference.clone());
+            self.context.references.insert(arn, reference);
+        } else {
+            self.context.references.remove(&arn);
         }
     }
 
@@ -477,16 +1097,47 @@ impl<'a> Steps<'a> {
                 self.summary.module_files_written.push(path);
             }
         }
+        for (path, text) in self.edited(None)? {
+            match text.trim_start_matches('\u{feff}').trim().is_empty() {
+                true => directory.remove(&path)?,
+                false => directory.write(&path, text.as_bytes())?,
+            }
+        }
         for kind in KINDS.iter().rev() {
             self.write_terraform(kind)?;
         }
-        for step in self.steps.iter().filter(|step| step.json == Action::Remove) {
+        for step in self.steps.iter().filter(|step| matches!(step.json, Action::Remove)) {
             directory.remove(&step.entity.json_path())?;
         }
-        for step in self.steps.iter().filter(|step| step.json == Action::Write) {
+        for step in self.steps.iter().filter(|step| matches!(step.json, Action::Write)) {
             directory.write(&step.entity.json_path(), &step.entity.json())?;
         }
         Ok(())
+    }
+
+    /// The files that are changed in place, as they will be; `only` of these.
+    fn edited(&self, only: Option<&str>) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut splices: BTreeMap<&String, Vec<Splice>> = BTreeMap::new();
+        for step in &self.steps {
+            let Action::Edit(edits) = &step.terraform else { continue };
+            for (path, of_path) in &edits.splices {
+                if only.is_none_or(|only| only == path) {
+                    splices.entry(path).or_default().extend(of_path.iter().cloned());
+                }
+            }
+        }
+        let anew = self.steps.iter().filter_map(|step| match &step.terraform {
+            Action::Edit(edits) => edits.anew.clone(),
+            _ => None,
+        });
+        let anew = anew.filter(|(path, _)| only.is_none_or(|only| only == path)).map(Ok);
+        let edited = splices.into_iter().map(|(path, splices)| {
+            let text = self.desired.text(path).unwrap_or_default();
+            let text = apply_keeping_alignment(&text, &merged(splices))
+                .map_err(|error| anyhow::anyhow!("cannot edit `{path}`: {error}"))?;
+            Ok((path.clone(), text))
+        });
+        edited.chain(anew).collect()
     }
 
     /// What would make the module invalid has to wait, and with it what depends on that.
@@ -508,11 +1159,22 @@ impl<'a> Steps<'a> {
     /// entity by now, such as an instance profile, and Terraform refuses a second declaration. Or
     /// it may refer to what the step takes out of the module.
     fn obstacle(&self, step: &Step) -> anyhow::Result<Option<String>> {
-        if step.terraform == Action::Keep || (self.kept.is_empty() && !self.module.has_foreign()) {
+        let has_others = self.module.has_foreign() || !self.desired.is_empty();
+        if matches!(step.terraform, Action::Keep) || (self.kept.is_empty() && !has_others) {
             return Ok(None);
         }
+        if let Action::Edit(edits) = &step.terraform {
+            let leaving = edits.leaving.iter().filter_map(|address| {
+                let (resource_type, label) = address.split_once('.')?;
+                Some(Address {
+                    resource_type: resource_type.to_owned().into(),
+                    label: label.to_owned(),
+                })
+            });
+            return self.referring(&leaving.collect(), step);
+        }
         let path = step.entity.terraform_path();
-        let new: BTreeSet<Address> = match step.terraform {
+        let new: BTreeSet<Address> = match &step.terraform {
             Action::Write => {
                 let body = step.entity.terraform(&self.context);
                 body.declarations().map(|(address, _)| address).collect()
@@ -534,15 +1196,41 @@ impl<'a> Steps<'a> {
             |address: &Address| !new.contains(address) && !self.module.declares(address);
         let leaving: BTreeSet<Address> =
             old.map(|(address, _)| address).filter(is_leaving).collect();
+        self.referring(&leaving, step)
+    }
+
+    /// What still refers to resources that a step takes out of the module.
+    fn referring(
+        &self,
+        leaving: &BTreeSet<Address>,
+        step: &Step,
+    ) -> anyhow::Result<Option<String>> {
         if leaving.is_empty() {
             return Ok(None);
         }
-        let kept = self.kept.iter().find(|(_, text)| refers(text, &leaving));
-        let referring = match kept {
-            Some((other, _)) => Some(other.clone()),
-            None => self.module.refers(&leaving)?,
-        };
-        Ok(referring.map(|other| format!("`{}` still refers to it", visible(&other))))
+        let own = step.entity.terraform_path();
+        let is_other = |path: &str| path != own || matches!(step.terraform, Action::Edit(_));
+        let mut files: BTreeMap<String, String> = self.kept.iter().cloned().collect();
+        for path in self.module.foreign_files() {
+            files.insert(path.clone(), self.module.text(path)?.unwrap_or_default());
+        }
+        for file in self.desired.files() {
+            files.insert(file.path().to_owned(), file.text().to_owned());
+        }
+        // What is written anew as a whole no longer says what the old file said.
+        for other in &self.steps {
+            if matches!(other.terraform, Action::Write | Action::Remove | Action::Forget) {
+                files.remove(&other.entity.terraform_path());
+            }
+        }
+        files.retain(|path, text| is_other(path) && refers(text, leaving));
+        for path in files.keys() {
+            let edited = self.edited(Some(path))?.remove(path);
+            if edited.is_none_or(|text| refers(&text, leaving)) {
+                return Ok(Some(format!("`{}` still refers to it", visible(path))));
+            }
+        }
+        Ok(None)
     }
 
     fn hold_back_step(&mut self, index: usize, reason: &str) -> anyhow::Result<()> {
@@ -569,12 +1257,12 @@ impl<'a> Steps<'a> {
     fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
         let directory = self.directory;
         let steps = || self.steps.iter().filter(|step| std::ptr::eq(step.entity.kind(), kind));
-        for step in steps().filter(|step| step.terraform == Action::Remove) {
+        for step in steps().filter(|step| matches!(step.terraform, Action::Remove)) {
             directory.remove(&step.entity.terraform_path())?;
         }
         for step in steps() {
             let entity = step.entity.as_ref();
-            match step.terraform {
+            match &step.terraform {
                 Action::Write => {
                     let path = entity.terraform_path();
                     let old = self.module.text(&path)?.unwrap_or_default();
@@ -598,7 +1286,7 @@ impl<'a> Steps<'a> {
                         None => directory.remove(&path)?,
                     }
                 }
-                Action::Keep | Action::Remove => {}
+                Action::Keep | Action::Remove | Action::Edit(_) => {}
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::aws::{CallError, DumpError};
 use crate::invisible::visible;
+use crate::resource::{Entity, Kind};
 
 /// How many names a reason lists before it only counts.
 const NAMES_SHOWN: usize = 5;
@@ -31,6 +32,9 @@ pub struct Summary {
     /// Kind and key of entities whose step has to wait, since other files depend on theirs.
     #[serde(skip)]
     pub held_back: Vec<(&'static str, String)>,
+    /// What changed in Git and in AWS.
+    #[serde(skip)]
+    pub conflicts: Vec<Conflict>,
     /// API calls made, retries not counted; absent when files were read.
     pub calls: Option<usize>,
 }
@@ -62,6 +66,67 @@ pub struct KindSummary {
     pub unknown: usize,
     /// Whether everything of this kind was read.
     pub complete: bool,
+    /// Where each entity stands, in the order they were looked at.
+    #[serde(skip)]
+    pub standings: Vec<EntityStanding>,
+}
+
+/// Where an entity stands, and the file or the reason that says more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityStanding {
+    pub key: String,
+    pub name: String,
+    pub standing: Standing,
+    pub detail: Option<String>,
+}
+
+/// Where an entity stands between AWS and Git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    InStep,
+    /// Git is ahead.
+    Pending,
+    /// AWS has followed Git; the raw JSON has not.
+    Converged,
+    /// AWS is ahead.
+    Drifted,
+    Conflicting,
+    /// AWS has it, and the repository does not.
+    Unmanaged,
+    /// The repository has it, and AWS does not any more.
+    Gone,
+    /// Raw JSON only.
+    Skipped,
+    Ignored,
+    /// It was not read from AWS.
+    Unknown,
+    /// Its file is not HCL.
+    Unreadable,
+}
+
+/// An entity that changed in Git and in AWS.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    pub kind: &'static Kind,
+    pub key: String,
+    pub name: String,
+    pub terraform_path: String,
+    pub json_path: String,
+    /// What stands in the way, if it is not that both changed.
+    pub reason: Option<String>,
+    /// What people changed, by file, since the raw JSON was written.
+    pub git: Vec<FileChange>,
+    /// What AWS changed, as it would be written anew.
+    pub aws: FileChange,
+}
+
+/// A text before and after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileChange {
+    pub path: String,
+    pub before: String,
+    pub after: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -200,6 +265,15 @@ impl Summary {
 }
 
 impl KindSummary {
+    /// Notes where an entity stands.
+    pub fn stands(&mut self, entity: &dyn Entity, standing: Standing, detail: Option<String>) {
+        let (key, name) = (entity.key().to_owned(), entity.name().to_owned());
+        match self.standings.last_mut() {
+            Some(last) if last.key == key => (last.standing, last.detail) = (standing, detail),
+            _ => self.standings.push(EntityStanding { key, name, standing, detail }),
+        }
+    }
+
     /// `1 role`, `2 roles`.
     fn counted(&self, count: usize) -> String {
         self::count(count, self.one)

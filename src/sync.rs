@@ -164,7 +164,7 @@ impl Run<'_> {
         let wanted = |kind: &Kind| seen.coverage.kinds.contains(kind.plural);
         inventory::add_companions(&seen.source, &tree, &wanted, &mut seen.inventory).await?;
         let options =
-            Options { coverage: &seen.coverage, overwrite: false, dry_run: self.task.dry_run };
+            Options { dry_run: self.task.dry_run, ..Options::new(&seen.coverage) };
         let read = std::mem::take(&mut seen.inventory);
         let account = self.source.account();
         let (mut summary, read) = block_in_place(|| export::write(&tree, &options, account, read))?;

@@ -895,22 +895,6 @@ mod edits {
         ("an argument changed", |place| {
             place.edit(FILE, "\"for tests\"", "\"edited\"");
         }),
-        ("a resource added", |place| {
-            let text = place.read(FILE);
-            place.write(
-                FILE,
-                &format!("{text}\nresource \"aws_iam_group\" \"x\" {{\n  name = \"x\"\n}}\n"),
-            );
-        }),
-        ("a variable in place of a literal", |place| {
-            place.edit(FILE, "\"for tests\"", "var.description");
-        }),
-        ("another label", |place| {
-            let text = place.read(FILE).replace("\"deploy\" {", "\"ci\" {");
-            let text = text.replace("aws_iam_role.deploy", "aws_iam_role.ci");
-            let moved = "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
-            place.write(FILE, &format!("{moved}\n{text}"));
-        }),
         ("an inline policy taken out", |place| {
             let text = place.read(FILE);
             let start = text.find("import {\n  to = aws_iam_role_policy.").unwrap();
@@ -918,7 +902,6 @@ mod edits {
             place.write(FILE, &format!("{}{}", &text[..start], &text[end..]));
         }),
         ("all taken out", |place| place.write(FILE, "# nothing left\n")),
-        ("text that is not HCL", |place| place.write(FILE, "<<<<<<< HEAD\n")),
         ("the file deleted", |place| place.remove(FILE)),
     ];
 
@@ -1037,12 +1020,16 @@ mod edits {
         account.role("audit")["InstanceProfileList"] = moved;
         let before = place.tree();
         let run = place.export(&account, &[]).succeeded();
-        assert_eq!(
-            run.conflicting(),
-            ["terraform/iam_role.deploy.tf", "terraform/iam_role.audit.tf"]
-        );
-        assert!(run.written().is_empty());
-        assert_eq!(place.tree(), before);
+        assert_eq!(run.conflicting(), [FILE]);
+        assert_eq!(run.written(), ["audit"]);
+        assert_eq!(changes(&before, &place.tree()), set(["roles/audit.json", FILE]));
+        // It is one object, so it stays under its address.
+        let text = place.read(FILE);
+        let block = "resource \"aws_iam_instance_profile\" \"nodes\" {\n  name = \"nodes\"\n  \
+                     role = aws_iam_role.audit.name\n}\n";
+        assert!(text.contains(block), "{text}");
+        assert!(text.contains("\"edited\""));
+        place.run(&[]).succeeded().assert_still();
     }
 
     #[test]
@@ -1117,8 +1104,90 @@ mod edits {
         // To write AWS's version would lose the comment.
         account.role("deploy")["MaxSessionDuration"] = json!(7200);
         let run = place.export(&account, &[]).succeeded();
+        run.assert_no_edits();
+        assert_eq!(changes(&before, &place.tree()), set(["roles/deploy.json", FILE]));
+        let text = place.read(FILE);
+        assert!(text.contains("  # who pays\n  tags = {"), "{text}");
+        assert!(text.contains("  max_session_duration = 7200\n"), "{text}");
+        assert!(text.contains("  description          = \"for tests\"\n"), "{text}");
+        place.run(&[]).succeeded().assert_still();
+    }
+
+    #[test]
+    fn edits_that_mean_the_same_stay_and_what_aws_changes_is_changed_among_them() {
+        let edits: &[(&str, fn(&Place))] = &[
+            ("a resource added", |place| {
+                let text = place.read(FILE);
+                let more = "resource \"aws_iam_group\" \"x\" {\n  name = \"x\"\n}\n";
+                place.write(FILE, &format!("{text}\n{more}"));
+            }),
+            ("a variable in place of a literal", |place| {
+                place.edit(FILE, "\"for tests\"", "var.description");
+            }),
+            ("another label", |place| {
+                let text = place.read(FILE).replace("\"deploy\" {", "\"ci\" {");
+                let text = text.replace("aws_iam_role.deploy", "aws_iam_role.ci");
+                let moved =
+                    "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
+                place.write(FILE, &format!("{moved}\n{text}"));
+            }),
+        ];
+        let mut changed = Account::small();
+        changed.role("deploy")["MaxSessionDuration"] = json!(7200);
+        for (case, edit) in edits {
+            let place = Place::with(&Account::small());
+            edit(&place);
+            let before = place.tree();
+            let run = place.run(&[]).succeeded();
+            run.assert_still();
+            run.assert_no_edits();
+            assert_eq!(place.tree(), before, "{case}");
+            let text = place.read(FILE);
+            let run = place.export(&changed, &[]).succeeded();
+            run.assert_no_edits();
+            assert_eq!(run.written(), ["deploy"], "{case}");
+            let lines = |text: &str| {
+                let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+                text.lines().map(words).collect::<Vec<_>>()
+            };
+            let mut now = lines(&place.read(FILE));
+            let at = now.iter().position(|line| line == "max_session_duration = 7200");
+            now.remove(at.expect("the new argument"));
+            assert_eq!(now, lines(&text), "{case}");
+            place.run(&[]).succeeded().assert_still();
+        }
+    }
+
+    #[test]
+    fn what_a_variable_stands_for_and_aws_changed_is_a_conflict() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        place.edit(FILE, "\"for tests\"", "var.description");
+        let before = place.tree();
+        account.role("deploy")["Description"] = json!("changed");
+        let run = place.export(&account, &[]).succeeded();
         assert_eq!(run.conflicting(), [FILE]);
         assert_eq!(place.tree(), before);
+    }
+
+    #[test]
+    fn file_that_is_not_hcl_is_left_alone_and_the_rest_goes_on() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        place.write(FILE, "# mine\n<<<<<<< HEAD\n");
+        let before = place.tree();
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        account.role("audit")["MaxSessionDuration"] = json!(7200);
+        let run = place.export(&account, &[]).succeeded();
+        let note = run.summary["notes"][0].as_str().unwrap().to_owned();
+        assert!(note.starts_with(&format!("`{FILE}` line 2 column ")), "{note}");
+        assert!(note.ends_with("role `deploy` is left alone"), "{note}");
+        assert_eq!(
+            changes(&before, &place.tree()),
+            set(["roles/audit.json", "terraform/iam_role.audit.tf"])
+        );
+        place.export(&account, &["--overwrite"]).succeeded();
+        assert_eq!(place.tree(), Place::with(&account).tree());
     }
 
     #[test]
@@ -1173,13 +1242,12 @@ mod edits {
             let run = place.run(&[]).succeeded();
             run.assert_still();
             run.assert_no_edits();
-            assert!(run.reason("deploy").contains("`terraform/ci.tf`"), "{}", run.reason("deploy"));
-            assert!(run.reason("data").contains("`terraform/s3.tf`"));
             assert_eq!(place.tree(), before);
         }
         account.role("deploy")["MaxSessionDuration"] = json!(7200);
         place.export(&account, &[]).succeeded();
-        assert_eq!(changes(&before, &place.tree()), set(["roles/deploy.json"]));
+        assert_eq!(changes(&before, &place.tree()), set(["roles/deploy.json", "terraform/ci.tf"]));
+        assert!(place.read("terraform/ci.tf").contains("  max_session_duration = 7200\n"));
     }
 
     #[test]
@@ -1201,9 +1269,14 @@ mod edits {
         let before = place.tree();
         account.role("deploy")["Description"] = json!("changed");
         let run = place.export(&account, &[]).succeeded();
-        assert_eq!(run.pending(), [policy]);
-        assert_eq!(run.conflicting(), [FILE]);
-        assert_eq!(changes(&before, &place.tree()), set(["terraform/iam_role.build.tf"]));
+        run.assert_no_edits();
+        assert_eq!(
+            changes(&before, &place.tree()),
+            set(["roles/deploy.json", FILE, "terraform/iam_role.build.tf"])
+        );
+        let text = place.read("terraform/iam_role.build.tf");
+        assert!(text.contains("policy_arn = aws_iam_policy.s3.arn"), "{text}");
+        assert!(place.read(FILE).contains("  description = \"changed\"\n"));
     }
 
     #[test]
@@ -1267,8 +1340,6 @@ mod others {
         let declarations = [
             ("the same label", "resource \"aws_iam_role\" \"deploy\" {\n  name = var.name\n}\n"),
             ("the same name", "resource \"aws_iam_role\" \"ci\" {\n  name = \"deploy\"\n}\n"),
-            ("the same import ID", "import {\n  to = aws_iam_role.ci\n  id = \"deploy\"\n}\n"),
-            ("the same import target", "import {\n  to = aws_iam_role.deploy\n  id = var.id\n}\n"),
             (
                 "the same inline policy",
                 "resource \"aws_iam_role_policy\" \"deploy__has__read\" {\n  role = \"deploy\"\n}\n",
@@ -1279,10 +1350,30 @@ mod others {
             let place = Place::new();
             place.write("terraform/main.tf", text);
             let run = place.export(&account, &[]).succeeded();
-            assert_eq!(run.reason("deploy"), "`terraform/main.tf` declares it already", "{case}");
+            let path = match case {
+                "the same inline policy" => "terraform/iam_role.deploy.tf",
+                _ => "terraform/main.tf",
+            };
+            assert_eq!(run.conflicting(), [path], "{case}");
             assert!(!place.has("terraform/iam_role.deploy.tf"), "{case}");
-            assert!(place.has("roles/deploy.json"), "{case}");
+            assert!(!place.has("roles/deploy.json"), "{case}");
             assert_eq!(place.read("terraform/main.tf"), text);
+            place.run(&[]).succeeded().assert_still();
+        }
+    }
+
+    #[test]
+    fn import_block_alone_declares_as_well() {
+        for import in [
+            "import {\n  to = aws_iam_role.ci\n  id = \"deploy\"\n}\n",
+            "import {\n  to = aws_iam_role.deploy\n  id = var.id\n}\n",
+        ] {
+            let place = Place::new();
+            place.write("terraform/main.tf", import);
+            let run = place.export(&Account::small(), &[]).succeeded();
+            assert_eq!(run.reason("deploy"), "`terraform/main.tf` declares it already");
+            assert!(!place.has("terraform/iam_role.deploy.tf"));
+            assert!(place.has("roles/deploy.json"));
             place.run(&[]).succeeded().assert_still();
         }
     }
@@ -1345,15 +1436,25 @@ mod others {
         let resource = "resource \"aws_iam_role\" \"ci\" {\n  name = \"deploy\"\n}\n";
         let import = "import {\n  to = aws_iam_role.ci\n  id = \"deploy\"\n}\n";
         let moved = "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
-        for (hint, addresses) in [
-            (import, &["aws_iam_role.deploy", others[0], others[1]][..]),
-            (moved, &others), // the state follows the `moved` block
+        for (hint, is_forgotten) in [
+            (import, true),
+            (moved, false), // the state follows the `moved` block
         ] {
             let place = Place::with(&Account::small());
             place.write("terraform/main.tf", &format!("{hint}\n{resource}"));
             place.run(&[]).succeeded();
-            assert_eq!(place.read(ours), forgotten(addresses));
-            place.run(&[]).succeeded().assert_still();
+            let text = place.read(ours);
+            // What only our file declares stays there.
+            for address in others {
+                let (resource_type, label) = address.split_once('.').unwrap();
+                assert!(text.contains(&format!("resource \"{resource_type}\" \"{label}\"")));
+            }
+            assert_eq!(text.matches("aws_iam_role.ci.name").count(), 2, "{text}");
+            assert!(!text.contains("resource \"aws_iam_role\" "), "{text}");
+            assert_eq!(text.contains(&forgotten(&["aws_iam_role.deploy"])), is_forgotten);
+            let before = place.tree();
+            place.run(&[]).succeeded();
+            assert_eq!(place.tree(), before);
         }
     }
 
@@ -1541,7 +1642,7 @@ mod forgetting {
         assert!(with.contains("id = \"r-ab12:p-abcd1234\""), "{with}");
         place.run(&["--organizations-attachments"]).succeeded().assert_no_edits();
 
-        assert_eq!(place.run(&[]).succeeded().pending(), [file]);
+        place.run(&[]).succeeded().assert_still();
         assert_eq!(place.read(file), with);
         place.run(&["--overwrite"]).succeeded();
         let address = "aws_organizations_policy_attachment.p-abcd1234__on__r-ab12";

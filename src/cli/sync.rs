@@ -21,7 +21,7 @@ use crate::scope::Scope;
 use crate::session::Session;
 use crate::settings::environment::{self, Environment};
 use crate::settings::file;
-use crate::settings::values::{self, Invalid, Prefix};
+use crate::settings::values::{self, Invalid, Mode, Prefix};
 use crate::settings::{Choices, SyncArguments, SyncSettings};
 use crate::sync::{Outcome, Task};
 
@@ -68,6 +68,11 @@ struct Target {
     /// or the file's `prefix`
     #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
     prefix: Option<Prefix>,
+
+    /// `push` to the branch, or keep one `pull-request` with all exports; otherwise
+    /// AWS_IAM_GITOPS_MODE, the file's `mode`, or push
+    #[arg(long, value_name = "MODE", value_parser = values::mode)]
+    mode: Option<Mode>,
 
     /// Commit nothing, print the differences
     #[arg(short = 'n', long)]
@@ -164,7 +169,7 @@ fn run(target: Target, quiet: bool, invocation: Option<Invocation>) -> anyhow::R
         repository: target.repository,
         branch: target.branch,
         concurrency: target.concurrency,
-        choices: Choices { prefix: target.prefix, ..Choices::default() },
+        choices: Choices { prefix: target.prefix, mode: target.mode, ..Choices::default() },
     };
     let settings = SyncSettings::new(arguments, Environment::of_process()?)?;
     let progress = if quiet { Progress::default() } else { Progress::bars() };

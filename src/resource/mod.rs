@@ -53,6 +53,12 @@ pub struct Kind {
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Reading> + Send + 'a>>;
 pub type UsersFuture<'a> = Pin<Box<dyn Future<Output = Result<Scope, CallError>> + Send + 'a>>;
 
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.plural)
+    }
+}
+
 /// The API permissions of an export of all kinds.
 pub fn export_permissions() -> BTreeSet<&'static str> {
     KINDS.iter().flat_map(|kind| kind.permissions).copied().collect()
@@ -91,9 +97,28 @@ pub struct ResourceType {
     pub name: &'static str,
     /// The import ID, as people read it: `ROLE:POLICY`.
     pub import_id: &'static str,
+    /// The arguments that say which object of AWS it is.
+    pub identity: &'static [&'static str],
+    /// The argument that names the entity it hangs on; none: it is the entity itself.
+    pub owner: Option<&'static str>,
+    /// The argument that is a policy document.
+    pub document: Option<(&'static str, Dialect)>,
+    /// What else declares such resources, without a block for each: a resource type, the argument or
+    /// block by which it does, and the argument that names the owner or owners.
+    pub also_declared_by: &'static [(&'static str, &'static str, &'static str)],
+    /// What the provider takes where an argument is not given, unless that is an empty value.
+    pub defaults: &'static [(&'static str, &'static str)],
     pub written: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
+}
+
+/// The resource type of that name, with its kind.
+pub fn resource_type(name: &str) -> Option<(&'static Kind, &'static ResourceType)> {
+    KINDS.iter().find_map(|kind| {
+        let found = kind.resource_types.iter().find(|found| found.name == name)?;
+        Some((*kind, found))
+    })
 }
 
 /// One role, policy, … of the account.

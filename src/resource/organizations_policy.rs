@@ -44,6 +44,11 @@ pub static KIND: Kind = Kind {
         ResourceType {
             name: "aws_organizations_policy",
             import_id: "POLICY_ID",
+            identity: &["type", "name"],
+            owner: None,
+            document: Some(("content", Dialect::Organizations)),
+            also_declared_by: &[],
+            defaults: &[("type", "SERVICE_CONTROL_POLICY")],
             written: &["content", "description", "name", "tags", "type"],
             left_out: &[
                 ("id", "the provider computes it"),
@@ -54,6 +59,11 @@ pub static KIND: Kind = Kind {
         ResourceType {
             name: "aws_organizations_policy_attachment",
             import_id: "TARGET_ID:POLICY_ID",
+            identity: &["target_id", "policy_id"],
+            owner: Some("policy_id"),
+            document: None,
+            also_declared_by: &[],
+            defaults: &[],
             written: &["policy_id", "target_id"],
             left_out: &[
                 ("id", "the provider computes it"),

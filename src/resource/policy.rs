@@ -30,6 +30,11 @@ pub static KIND: Kind = Kind {
     resource_types: &[ResourceType {
         name: "aws_iam_policy",
         import_id: "ARN",
+        identity: &["name"],
+        owner: None,
+        document: Some(("policy", Dialect::Iam)),
+        also_declared_by: &[],
+        defaults: &[("path", "/")],
         written: &["description", "name", "path", "policy", "tags"],
         left_out: &[
             (

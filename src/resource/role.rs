@@ -32,6 +32,11 @@ pub static KIND: Kind = Kind {
         ResourceType {
             name: "aws_iam_role",
             import_id: "ROLE",
+            identity: &["name"],
+            owner: None,
+            document: Some(("assume_role_policy", Dialect::Iam)),
+            also_declared_by: &[],
+            defaults: &[("max_session_duration", "3600"), ("path", "/")],
             written: &[
                 "assume_role_policy",
                 "description",
@@ -59,6 +64,11 @@ pub static KIND: Kind = Kind {
         ResourceType {
             name: "aws_iam_role_policy",
             import_id: "ROLE:POLICY",
+            identity: &["role", "name"],
+            owner: Some("role"),
+            document: Some(("policy", Dialect::Iam)),
+            also_declared_by: &[("aws_iam_role", "inline_policy", "name")],
+            defaults: &[],
             written: &["name", "policy", "role"],
             left_out: &[
                 ("id", "the provider computes it"),
@@ -68,12 +78,25 @@ pub static KIND: Kind = Kind {
         ResourceType {
             name: "aws_iam_role_policy_attachment",
             import_id: "ROLE/POLICY_ARN",
+            identity: &["role", "policy_arn"],
+            owner: Some("role"),
+            document: None,
+            also_declared_by: &[
+                ("aws_iam_role", "managed_policy_arns", "name"),
+                ("aws_iam_policy_attachment", "roles", "roles"),
+            ],
+            defaults: &[],
             written: &["policy_arn", "role"],
             left_out: &[("id", "the provider computes it")],
         },
         ResourceType {
             name: "aws_iam_instance_profile",
             import_id: "PROFILE",
+            identity: &["name"],
+            owner: Some("role"),
+            document: None,
+            also_declared_by: &[],
+            defaults: &[("path", "/")],
             written: &["name", "path", "role", "tags"],
             left_out: &[
                 ("id", "the provider computes it"),

@@ -20,7 +20,7 @@ use crate::repository::Remote;
 const OURS: &str = "AWS_IAM_GITOPS_";
 
 /// Our variables without [`OURS`], each with what it sets.
-const VARIABLES: [(&str, &str); 20] = [
+const VARIABLES: [(&str, &str); 21] = [
     ("REPOSITORY", "the repository, as in `--repository`"),
     ("BRANCH", "the branch to commit to; otherwise `main`"),
     ("PREFIX", "as `prefix` in the file"),
@@ -29,6 +29,7 @@ const VARIABLES: [(&str, &str); 20] = [
     ("ORGANIZATIONS_ATTACHMENTS", "as `organizations_attachments` in the file"),
     ("MANAGED_ELSEWHERE", "as `managed_elsewhere` in the file"),
     ("IMPORTS", "as `imports` in the file"),
+    ("MODE", "as `mode` in the file"),
     ("CONCURRENCY", "AWS calls in flight at once; otherwise 8"),
     ("LEASE", "how long a reading of AWS is fresh; otherwise 4 seconds"),
     ("PAUSE", "before AWS is asked twice; otherwise 2 seconds"),
@@ -111,6 +112,7 @@ impl Environment {
                     .parse("ORGANIZATIONS_ATTACHMENTS", values::boolean)?,
                 managed_elsewhere: variables.parse("MANAGED_ELSEWHERE", values::boolean)?,
                 imports: variables.parse("IMPORTS", values::boolean)?,
+                mode: variables.parse("MODE", values::mode)?,
             },
             concurrency: variables.parse("CONCURRENCY", values::concurrency)?,
             pause: variables.parse("PAUSE", values::pause)?,

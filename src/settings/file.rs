@@ -7,6 +7,7 @@
 //! organizations_attachments = false
 //! managed_elsewhere = false
 //! imports = true
+//! mode = "push"
 //!
 //! [[ignore]]
 //! kind = "roles"
@@ -27,7 +28,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::ignore::{IgnoreRules, Rule, TagPattern, glob, kind_glob};
 use super::spelling::allowed;
-use super::values::{Invalid, Prefix, kind};
+use super::values::{Invalid, Prefix, kind, mode};
 use super::{Choices, SettingsError};
 use crate::invisible::visible;
 
@@ -35,13 +36,14 @@ use crate::invisible::visible;
 pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 
 /// The keys, each with what it sets.
-pub const KEYS: [(&str, &str); 7] = [
+pub const KEYS: [(&str, &str); 8] = [
     ("prefix", "the folder of the repository below which everything lies"),
     ("kinds", "the kinds that are written; otherwise all"),
     ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
     ("organizations_attachments", "attachments of organizations policies as Terraform too"),
     ("managed_elsewhere", "Terraform also for what something else manages"),
     ("imports", "import blocks; `false` leaves them out"),
+    ("mode", "`push` to the branch, or `pull-request` for one that is protected"),
     ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
 ];
 /// The conditions of a rule.
@@ -78,6 +80,7 @@ impl FileSettings {
                 }
                 "managed_elsewhere" => choices.managed_elsewhere = Some(file.boolean(value)?),
                 "imports" => choices.imports = Some(file.boolean(value)?),
+                "mode" => choices.mode = Some(file.text(value, mode)?),
                 "ignore" => settings.ignore = file.rules(value)?,
                 unknown => return Err(file.error(key.span(), unknown_key(unknown))),
             }
@@ -207,6 +210,7 @@ fn unknown_key(key: &str) -> Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::values::Mode;
     use crate::resource::parts::Tag;
 
     fn read(text: &str) -> FileSettings {
@@ -238,6 +242,7 @@ mod tests {
         assert_eq!(settings.choices.organizations_attachments, Some(false));
         assert_eq!(settings.choices.managed_elsewhere, Some(false));
         assert_eq!(settings.choices.imports, Some(true));
+        assert_eq!(settings.choices.mode, Some(Mode::Push));
         assert!(settings.ignore.matches("roles", &["x"], Some("/sandbox/a/"), &[]));
         assert!(KEYS.iter().all(|(key, _)| example.contains(key)));
     }
@@ -278,6 +283,8 @@ mod tests {
         refused("imports = 'true'", "line 1, column 11", "a text cannot", "without quotes");
         refused("imports = 1", "line 1, column 11", "a number cannot", "`true` or `false`");
         refused("imports = true\nimports = true", "line 2, column 1", "duplicate", "");
+        refused("mode = 'pull_request'", "line 1, column 8", "no mode", "mean `pull-request`");
+        refused("mode = true", "line 1, column 8", "", "a text in quotes");
         refused("imports = yes", "line 1, column 11", "", "");
         refused("prefix = \"a", "line 1, column 12", "invalid basic string", "toml");
     }

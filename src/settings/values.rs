@@ -124,6 +124,32 @@ pub fn kinds(text: &str) -> Result<BTreeSet<&'static str>, Invalid> {
     text.split(',').map(|name| kind(name.trim())).collect()
 }
 
+/// How an export reaches the branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Commits are pushed to it.
+    #[default]
+    Push,
+    /// Commits are pushed to a branch of their own, for which there is one pull request.
+    PullRequest,
+}
+
+/// A mode by its name.
+///
+/// # Errors
+///
+/// Anything but `push` and `pull-request`.
+pub fn mode(text: &str) -> Result<Mode, Invalid> {
+    match text {
+        "push" => Ok(Mode::Push),
+        "pull-request" => Ok(Mode::PullRequest),
+        _ => Err(Invalid::new(
+            format!("there is no mode `{}`", visible(text)),
+            allowed(text, &["push", "pull-request"]),
+        )),
+    }
+}
+
 /// # Errors
 ///
 /// Anything but `true` and `false`.

@@ -64,6 +64,13 @@ pub(super) fn quoted_key(key: &str) -> String {
     out
 }
 
+/// The text of one expression that stands at a depth of nesting; its first line is not indented.
+pub fn expression_at(expression: &Expression, depth: usize) -> String {
+    let mut out = String::new();
+    print_expression(&mut out, expression, depth);
+    out
+}
+
 fn print_block(out: &mut String, block: &Block, depth: usize) {
     indent(out, depth);
     out.push_str(block.keyword);

@@ -1,0 +1,510 @@
+//! The desired state: what the module's files say of each entity, wherever in them it stands.
+//!
+//! Holds the files that people wrote or edited, all of them read back, and finds in them the
+//! resources of an entity: by import block, else by the arguments that say which object of AWS a
+//! resource is, else by the address that we would give it. What cannot be evaluated is unknown.
+//! Nothing is decided or written here.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::json::Json;
+use crate::known::{KnownResource, is_default};
+use crate::reconcile::{Argument, Identity, Resource, State};
+use crate::resource::{Entity, KINDS, ResourceType, resource_type};
+use crate::terraform::Address;
+use crate::terraform::evaluate::{Bindings, Facts, Instances, Reference, Resolver, Scope, TextFile};
+use crate::terraform::node::{Content, Node};
+use crate::terraform::source::{self, SourceFile, SyntaxError};
+
+/// The files of a module that are read back.
+#[derive(Default)]
+pub struct Desired {
+    files: BTreeMap<String, SourceFile>,
+    /// Files with values of variables.
+    variables: Vec<SourceFile>,
+    /// Text files beside them that expressions name.
+    texts: RefCell<BTreeMap<String, String>>,
+    declared: Vec<Declared>,
+    by_import: HashMap<(String, String), Vec<usize>>,
+    by_name: HashMap<(String, Vec<String>), Vec<usize>>,
+    by_address: HashMap<String, usize>,
+    by_owner: HashMap<String, Vec<usize>>,
+    opaque: Vec<Opaque>,
+}
+
+/// One resource of the files, or one instance of it.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub file: String,
+    /// Its place among the file's resources.
+    pub index: usize,
+    pub address: Address,
+    /// Whether the block stands for several.
+    pub is_instance: bool,
+    pub full_address: String,
+    pub import_ids: Vec<String>,
+    /// The values of [`ResourceType::identity`], if all are known.
+    named_by: Option<Vec<String>>,
+    owner: Option<String>,
+    pub resource: Resource,
+}
+
+/// Resources of which it is not known how many and which they are.
+#[derive(Clone, Debug)]
+struct Opaque {
+    resource_type: &'static str,
+    /// The entity they hang on; none: any.
+    owner: Option<String>,
+}
+
+/// What is known of the entities of the module, whoever declares them.
+#[derive(Clone, Debug, Default)]
+pub struct Entities {
+    by_name: HashMap<(String, Vec<String>), Attributes>,
+    by_address: HashMap<String, Attributes>,
+}
+
+/// What the provider computes of a resource, and its name.
+#[derive(Clone, Debug, Default)]
+struct Attributes {
+    name: String,
+    arn: String,
+    id: String,
+}
+
+/// What the files say of one entity.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub state: State,
+    /// Which resource of the files each one of the state is.
+    pub places: BTreeMap<Identity, usize>,
+    /// Resources of AWS's version that the files have as another entity's.
+    pub moved: BTreeMap<Identity, usize>,
+    /// Whether an untouched file of ours declares what a person's file declares, too.
+    pub is_twice: bool,
+}
+
+impl Entities {
+    /// Adds an entity by its own resource.
+    pub fn add(&mut self, entity: &dyn Entity, main: &KnownResource) {
+        let attributes = Attributes {
+            name: entity.name().to_owned(),
+            arn: entity.arn().to_owned(),
+            id: main.identity.1.clone(),
+        };
+        let resource_type = main.address.resource_type.to_string();
+        self.by_address.insert(main.address.to_string(), attributes.clone());
+        self.by_name.insert((resource_type, folded(&main.named_by)), attributes);
+    }
+
+    /// Whether an entity goes by these values of [`ResourceType::identity`].
+    pub fn has(&self, resource_type: &str, named_by: &[String]) -> bool {
+        self.by_name.contains_key(&(resource_type.to_owned(), folded(named_by)))
+    }
+
+    fn attribute<'a>(&self, scope: &Scope<'a>, reference: &Reference<'_, 'a>) -> Option<String> {
+        let (_, of) = resource_type(&reference.address.resource_type)?;
+        let attributes = match reference.block {
+            None => self.by_address.get(&reference.address.to_string())?,
+            Some(block) => {
+                let value = |name: &&str| match block.value(name) {
+                    Some(value) => {
+                        scope.node_with(value, reference.bindings).text().map(str::to_owned)
+                    }
+                    None => default(of, name),
+                };
+                let named_by: Vec<String> = of.identity.iter().map(value).collect::<Option<_>>()?;
+                self.by_name.get(&(of.name.to_owned(), folded(&named_by)))?
+            }
+        };
+        match reference.attribute {
+            "name" => Some(attributes.name.clone()),
+            "arn" => Some(attributes.arn.clone()),
+            "id" => Some(attributes.id.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Desired {
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    ///
+    /// It is not HCL.
+    pub fn add(&mut self, path: &str, text: String) -> Result<(), SyntaxError> {
+        let file = SourceFile::parse(path, text)?;
+        self.files.insert(path.to_owned(), file);
+        Ok(())
+    }
+
+    pub fn file(&self, path: &str) -> Option<&SourceFile> {
+        self.files.get(path)
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.values()
+    }
+
+    pub fn at(&self, index: usize) -> &Declared {
+        &self.declared[index]
+    }
+
+    /// Adds a file with values of variables; one that is not HCL says nothing.
+    pub fn add_variables(&mut self, path: &str, text: String) {
+        self.variables.extend(SourceFile::parse(path, text));
+    }
+
+    /// Whether the files declare anything of this program's kinds.
+    pub fn has_resources(&self) -> bool {
+        !self.declared.is_empty() || !self.opaque.is_empty()
+    }
+
+    /// The text of a file of the module.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let text = || self.texts.borrow().get(path).cloned();
+        self.files.get(path).map(|file| file.text().to_owned()).or_else(text)
+    }
+
+    /// Finds out what each resource is, once all files are here. `read` reads a file of the module's
+    /// folder.
+    pub fn index(
+        &mut self,
+        facts: Facts,
+        entities: &Entities,
+        read: &dyn Fn(&str) -> Option<TextFile>,
+    ) {
+        let (mut declared, mut opaque) = (Vec::new(), Vec::new());
+        let texts = RefCell::default();
+        let reader = |path: &str| {
+            let file = read(path)?;
+            let mut texts: std::cell::RefMut<BTreeMap<String, String>> = texts.borrow_mut();
+            texts.insert(file.path.clone(), file.text.clone());
+            Some(file)
+        };
+        let resolver: &Resolver = &|scope, reference| entities.attribute(scope, reference);
+        let scope = Scope::new(self.files.values())
+            .with_variable_files(&self.variables)
+            .with_facts(facts)
+            .with_reader(&reader)
+            .with_resolver(resolver);
+        let imports = imports(&self.files, &scope);
+        for (path, file) in &self.files {
+            for (index, found) in file.resources().enumerate() {
+                note_covered(&found, &scope, &mut opaque);
+                let Some((_, written_as)) = resource_type(&found.address.resource_type) else {
+                    continue;
+                };
+                let instances = match scope.instances(found.block) {
+                    Instances::One => vec![(String::new(), Bindings::default())],
+                    Instances::Known(instances) => {
+                        let keyed = instances.into_iter();
+                        keyed.map(|(key, bindings)| (key.to_string(), bindings)).collect()
+                    }
+                    Instances::Unknown => {
+                        let arguments = arguments(&scope, &found, &Bindings::default());
+                        opaque.push(Opaque {
+                            resource_type: written_as.name,
+                            owner: owner(written_as, &arguments),
+                        });
+                        continue;
+                    }
+                };
+                let ignored: BTreeSet<String> = found.ignored_changes().into_iter().collect();
+                for (key, bindings) in instances {
+                    let arguments = arguments(&scope, &found, &bindings);
+                    let full_address = format!("{}{key}", found.address);
+                    let import_ids = imports.get(&full_address).cloned().unwrap_or_default();
+                    declared.push(Declared {
+                        file: path.clone(),
+                        index,
+                        address: found.address.clone(),
+                        is_instance: found.is_repeated(),
+                        full_address,
+                        import_ids,
+                        owner: owner(written_as, &arguments),
+                        named_by: named_by(written_as, &arguments),
+                        resource: resource(written_as, arguments, &ignored),
+                    });
+                }
+            }
+        }
+        drop(scope);
+        self.texts = texts;
+        self.declared = declared;
+        self.opaque = opaque;
+        self.link();
+    }
+
+    fn link(&mut self) {
+        self.by_import.clear();
+        self.by_name.clear();
+        self.by_address.clear();
+        self.by_owner.clear();
+        for (index, declared) in self.declared.iter().enumerate() {
+            let resource_type = declared.address.resource_type.to_string();
+            for id in &declared.import_ids {
+                self.by_import.entry((resource_type.clone(), id.clone())).or_default().push(index);
+            }
+            if let Some(named_by) = &declared.named_by {
+                let key = (resource_type, folded(named_by));
+                self.by_name.entry(key).or_default().push(index);
+            }
+            self.by_address.insert(declared.full_address.clone(), index);
+            if let Some(owner) = &declared.owner {
+                self.by_owner.entry(owner.to_lowercase()).or_default().push(index);
+            }
+        }
+    }
+
+    /// Whether any file may say something of an entity.
+    pub fn concerns(&self, resources: &[KnownResource], name: &str) -> bool {
+        self.by_owner.contains_key(&name.to_lowercase())
+            || resources.iter().any(|known| {
+                let resource_type = known.address.resource_type.to_string();
+                self.by_import.contains_key(&known.identity)
+                    || self.by_name.contains_key(&(resource_type, folded(&known.named_by)))
+                    || self.by_address.contains_key(&known.address.to_string())
+            })
+            || self.opaque.iter().any(|opaque| {
+                opaque.owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(name))
+            })
+    }
+
+    /// What the files say of an entity whose resources AWS or the raw JSON has; none: nothing.
+    ///
+    /// `left_out` are resource types that are not written for it, `untouched` is the file of ours that
+    /// nobody edited, and `is_others` tells whether the arguments of a resource say that it is another
+    /// entity's.
+    pub fn find(
+        &self,
+        entity: &dyn Entity,
+        resources: &[KnownResource],
+        left_out: &BTreeSet<String>,
+        untouched: Option<&str>,
+        is_others: &dyn Fn(&str, &[String]) -> bool,
+    ) -> Option<Found> {
+        let mut found = Found::default();
+        let mut taken = BTreeSet::new();
+        for known in resources {
+            if found.places.contains_key(&known.identity) {
+                continue;
+            }
+            let candidates = self.candidates(known, &taken, is_others);
+            let is_ours = |index: &usize| untouched == Some(&self.declared[*index].file);
+            let chosen = candidates.iter().find(|index| !is_ours(index)).or(candidates.first());
+            let Some(index) = chosen.copied() else { continue };
+            found.is_twice |= !is_ours(&index) && candidates.iter().any(is_ours);
+            taken.extend(candidates);
+            let is_anothers = self.declared[index]
+                .owner
+                .as_deref()
+                .is_some_and(|owner| !owner.eq_ignore_ascii_case(entity.name()));
+            match is_anothers {
+                true => found.moved.insert(known.identity.clone(), index),
+                false => found.places.insert(known.identity.clone(), index),
+            };
+        }
+        for index in self.by_owner.get(&entity.name().to_lowercase()).into_iter().flatten() {
+            let declared = &self.declared[*index];
+            let resource_type = declared.address.resource_type.to_string();
+            let is_of_kind = entity.kind().resource_types.iter().any(|of| of.name == resource_type);
+            if is_of_kind && !left_out.contains(&resource_type) && taken.insert(*index) {
+                let identity = (resource_type, format!("at {}", declared.full_address));
+                found.places.insert(identity, *index);
+            }
+        }
+        let is_its = |opaque: &&Opaque| {
+            entity.kind().resource_types.iter().any(|of| of.name == opaque.resource_type)
+                && opaque
+                    .owner
+                    .as_ref()
+                    .is_none_or(|owner| owner.eq_ignore_ascii_case(entity.name()))
+        };
+        let covered = self.opaque.iter().filter(is_its);
+        found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
+        if found.places.is_empty() && found.moved.is_empty() {
+            return None;
+        }
+        for (identity, index) in &found.places {
+            let resource = self.declared[*index].resource.clone();
+            found.state.resources.insert(identity.clone(), resource);
+        }
+        Some(found)
+    }
+
+    /// The resources that may be one of AWS's, the likeliest first.
+    fn candidates(
+        &self,
+        known: &KnownResource,
+        taken: &BTreeSet<usize>,
+        is_others: &dyn Fn(&str, &[String]) -> bool,
+    ) -> Vec<usize> {
+        let resource_type = known.address.resource_type.to_string();
+        let is_free = |index: &&usize| !taken.contains(index);
+        let is_this = |index: &&usize| match &self.declared[**index].named_by {
+            Some(named_by) => {
+                folded(named_by) == folded(&known.named_by) || !is_others(&resource_type, named_by)
+            }
+            None => true,
+        };
+        let by_import = self.by_import.get(&known.identity).into_iter().flatten();
+        let by_name = self.by_name.get(&(resource_type.clone(), folded(&known.named_by)));
+        let is_unsaid = |index: &&usize| {
+            let declared = &self.declared[**index];
+            declared.named_by.is_none() && declared.import_ids.is_empty()
+        };
+        let at = self.by_address.get(&known.address.to_string());
+        let mut found: Vec<usize> = Vec::new();
+        for index in by_import
+            .filter(is_this)
+            .chain(by_name.into_iter().flatten())
+            .chain(at.into_iter().filter(is_unsaid))
+            .filter(is_free)
+        {
+            if !found.contains(index) {
+                found.push(*index);
+            }
+        }
+        found
+    }
+
+    /// Whether a file declares a resource at an address.
+    pub fn declares(&self, address: &str) -> bool {
+        self.by_address.contains_key(address)
+            || self
+                .files
+                .values()
+                .any(|file| file.resources().any(|found| found.address.to_string() == address))
+    }
+
+    /// Resources of this program's kinds that belong to no entity named here.
+    pub fn unclaimed<'a>(
+        &'a self,
+        claimed: &'a BTreeSet<usize>,
+    ) -> impl Iterator<Item = &'a Declared> {
+        let is_main = |declared: &Declared| {
+            resource_type(&declared.address.resource_type)
+                .is_some_and(|(_, of)| of.owner.is_none())
+        };
+        self.declared
+            .iter()
+            .enumerate()
+            .filter(move |(index, declared)| !claimed.contains(index) && is_main(declared))
+            .map(|(_, declared)| declared)
+    }
+}
+
+/// IAM's names are unique without regard to case.
+fn folded(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| name.to_lowercase()).collect()
+}
+
+/// Import IDs by the address they are imported to.
+fn imports<'a>(
+    files: &'a BTreeMap<String, SourceFile>,
+    scope: &Scope<'a>,
+) -> HashMap<String, Vec<String>> {
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    for file in files.values() {
+        for import in file.imports().filter(|import| !import.has_for_each) {
+            let id = import.id.and_then(|id| scope.text(id));
+            if let (Some(to), Some(id)) = (import.to, id) {
+                found.entry(to.to_string()).or_default().push(id);
+            }
+        }
+    }
+    found
+}
+
+/// What declares resources of other types inside itself, such as a role's `managed_policy_arns`.
+fn note_covered<'a>(
+    found: &source::Resource<'a>,
+    scope: &Scope<'a>,
+    opaque: &mut Vec<Opaque>,
+) {
+    let block = found.block;
+    let has = |name: &str| {
+        block.attribute(name).is_some()
+            || block.blocks().any(|nested| nested.labels().chain([nested.name()]).any(|it| it == name))
+    };
+    let types = KINDS.iter().flat_map(|kind| kind.resource_types);
+    for covered in types {
+        for (by, argument, owner) in covered.also_declared_by {
+            if *by != found.address.resource_type || !has(argument) {
+                continue;
+            }
+            let owners = block.value(owner).and_then(|value| scope.node(value).value());
+            match owners {
+                Some(Json::Array(names)) => opaque.extend(names.into_iter().map(|name| Opaque {
+                    resource_type: covered.name,
+                    owner: match name {
+                        Json::String(name) => Some(name),
+                        _ => None,
+                    },
+                })),
+                Some(Json::String(name)) => {
+                    opaque.push(Opaque { resource_type: covered.name, owner: Some(name) });
+                }
+                _ => opaque.push(Opaque { resource_type: covered.name, owner: None }),
+            }
+        }
+    }
+}
+
+/// The arguments of one instance of a resource.
+fn arguments<'a>(
+    scope: &Scope<'a>,
+    of: &source::Resource<'a>,
+    bindings: &Bindings,
+) -> BTreeMap<String, Node> {
+    let node = |attribute: source::Attribute<'a>| {
+        (attribute.name.to_owned(), scope.node_with(attribute.value, bindings))
+    };
+    of.block.attributes().map(node).collect()
+}
+
+fn named_by(of: &ResourceType, arguments: &BTreeMap<String, Node>) -> Option<Vec<String>> {
+    let value = |name: &&str| match arguments.get(*name) {
+        Some(node) => node.text().map(str::to_owned),
+        None => default(of, name),
+    };
+    of.identity.iter().map(value).collect()
+}
+
+/// What the provider takes for an argument that is not given.
+fn default(of: &ResourceType, name: &str) -> Option<String> {
+    let default = of.defaults.iter().find(|(of, _)| *of == name);
+    default.map(|(_, value)| (*value).to_owned())
+}
+
+fn owner(of: &ResourceType, arguments: &BTreeMap<String, Node>) -> Option<String> {
+    arguments.get(of.owner?)?.text().map(str::to_owned)
+}
+
+/// What is compared of a resource: the arguments that we write, too.
+fn resource(
+    of: &ResourceType,
+    arguments: BTreeMap<String, Node>,
+    ignored: &BTreeSet<String>,
+) -> Resource {
+    let mut ignored = ignored.clone();
+    if ignored.contains("all") {
+        ignored.extend(of.written.iter().map(|name| (*name).to_owned()));
+    }
+    let is_compared = |name: &String, node: &Node| {
+        of.written.contains(&name.as_str())
+            && !matches!(&node.content, Content::Scalar(value) if is_default(of, name, value))
+    };
+    let arguments = arguments
+        .into_iter()
+        .filter(|(name, node)| is_compared(name, node))
+        .map(|(name, node)| (name, Argument::Read(node)))
+        .collect();
+    Resource { arguments, ignored }
+}
