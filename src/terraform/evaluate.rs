@@ -24,7 +24,9 @@ use super::{Address, data_document, functions};
 use crate::json::Json;
 
 /// References and nesting together; the parser allows 64 levels of nesting in one file.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 80;
+/// What takes more of the stack than one expression does.
+const DEEP: usize = 4;
 /// Values looked at for one expression, with those that references lead to.
 const MAX_STEPS: usize = 1 << 16;
 /// Texts count as a step for each so many bytes.
@@ -50,7 +52,7 @@ pub struct Scope<'a> {
 pub type Reader<'a> = dyn Fn(&str) -> Option<TextFile> + 'a;
 
 /// Tells an attribute of a resource that its arguments do not, such as `arn`.
-pub type Resolver<'a> = dyn Fn(&Scope<'a>, &Reference<'_, 'a>) -> Option<String> + 'a;
+pub type Resolver<'a> = dyn Fn(&Reference<'_, 'a>) -> Option<String> + 'a;
 
 /// A file that `file(…)` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,7 @@ pub struct TextFile {
 /// An attribute of a resource that an expression refers to.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference<'s, 'a> {
+    pub scope: &'s Scope<'a>,
     pub address: &'s Address,
     pub key: Option<&'s InstanceKey>,
     pub attribute: &'s str,
@@ -70,6 +73,14 @@ pub struct Reference<'s, 'a> {
     pub block: Option<Block<'a>>,
     /// What `each` and `count` are in the instance.
     pub bindings: &'s Bindings,
+}
+
+impl Reference<'_, '_> {
+    /// The text of an argument of the resource that is referred to.
+    pub fn argument(&self, name: &str) -> Option<String> {
+        let node = self.scope.node_with(self.block?.value(name)?, self.bindings);
+        node.text().map(str::to_owned)
+    }
 }
 
 /// What is known of the account that the default provider is configured for.
@@ -635,7 +646,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         if depth >= MAX_DEPTH || !self.scope.spend(1) {
             return None;
         }
-        self.scope.depth.set(depth + 1);
+        self.scope.depth.set(depth + DEEP);
         let text = data_document::text(self, block, is_pretty);
         self.scope.depth.set(depth);
         let text = text?;
@@ -665,6 +676,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             return Some(node);
         }
         let reference = Reference {
+            scope: self.scope,
             address: &address,
             key: key.as_ref(),
             attribute,
@@ -686,8 +698,8 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         let depth = self.scope.depth.get();
         self.scope.spend(1).then_some(())?;
         // It may evaluate in turn, each time with frames of its own on the stack.
-        self.scope.depth.set(depth + 4);
-        let text = resolver(self.scope, reference);
+        self.scope.depth.set(depth + DEEP);
+        let text = resolver(reference);
         self.scope.depth.set(depth);
         text
     }
@@ -716,7 +728,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         if depth >= MAX_DEPTH {
             return None;
         }
-        self.scope.depth.set(depth + 1);
+        self.scope.depth.set(depth + DEEP);
         let instances = self.scope.instances_of(block);
         self.scope.depth.set(depth);
         match (instances, key) {
@@ -993,5 +1005,288 @@ impl std::fmt::Debug for Scope<'_> {
             .field("variables", &self.variables.len())
             .field("resources", &self.resources.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> SourceFile {
+        SourceFile::parse("x.tf", text.to_owned()).unwrap()
+    }
+
+    /// What the local value `x` is.
+    fn value_of(text: &str) -> Option<Json> {
+        let files = [parsed(text)];
+        let facts = Facts { account_id: Some("1".to_owned()), partition: Some("aws".to_owned()) };
+        let resolver = |reference: &Reference<'_, '_>| {
+            let name = reference.argument("name")?;
+            (reference.attribute == "arn").then(|| format!("arn:{name}"))
+        };
+        let scope = Scope::new(&files).with_facts(facts).with_resolver(&resolver);
+        let value = files[0].locals().find(|local| local.name == "x").unwrap().value;
+        scope.node(value).value()
+    }
+
+    fn string(text: &str) -> Option<Json> {
+        Some(Json::String(text.to_owned()))
+    }
+
+    const ROLES: &str = "resource \"aws_iam_role\" \"a\" {\n  name = local.n\n  max = 5\n  tags = {\n    \
+                         k = \"v\"\n  }\n  lifecycle {\n    ignore_changes = [description]\n  }\n  \
+                         description = \"d\"\n}\nresource \"aws_iam_role\" \"b\" {\n  for_each = { x = \
+                         \"one\", y = \"two\" }\n  name = \"r-${each.key}-${each.value}\"\n}\n\
+                         resource \"aws_iam_role\" \"c\" {\n  count = 2\n  name = \"c${count.index}\"\n}\n\
+                         locals {\n  n = \"role\"\n}\n";
+
+    #[test]
+    fn attributes_of_other_resources_are_known_by_their_arguments() {
+        for (expression, value) in [
+            ("aws_iam_role.a.name", string("role")),
+            ("aws_iam_role.a.id", string("role")),
+            ("aws_iam_role.a.arn", string("arn:role")),
+            ("aws_iam_role.a.tags[\"k\"]", string("v")),
+            ("aws_iam_role.a.tags.k", string("v")),
+            ("aws_iam_role.a.max", None),
+            ("aws_iam_role.a.description", None),
+            ("aws_iam_role.a.unique_id", None),
+            ("aws_iam_role.a[0].name", None),
+            ("aws_iam_role.a", None),
+            ("aws_iam_role.b[\"y\"].name", string("r-y-two")),
+            ("aws_iam_role.b[\"x\"].arn", string("arn:r-x-one")),
+            ("aws_iam_role.b[\"z\"].name", None),
+            ("aws_iam_role.b.name", None),
+            ("aws_iam_role.c[1].name", string("c1")),
+            ("aws_iam_role.c[2].name", None),
+            ("aws_iam_role.none.name", None),
+            ("module.m.name", None),
+            ("data.aws_caller_identity.me.account_id", string("1")),
+            ("data.aws_caller_identity.other.account_id", None),
+            ("data.aws_caller_identity.none.account_id", None),
+            (
+                "\"${data.aws_partition.p.partition}.${data.aws_partition.p.dns_suffix}\"",
+                string("aws.amazonaws.com"),
+            ),
+        ] {
+            let text = format!(
+                "{ROLES}data \"aws_caller_identity\" \"me\" {{}}\ndata \"aws_partition\" \"p\" {{}}\n\
+                 data \"aws_caller_identity\" \"other\" {{\n  provider = aws.other\n}}\n\
+                 locals {{\n  x = {expression}\n}}\n"
+            );
+            assert_eq!(value_of(&text), value, "{expression}");
+        }
+    }
+
+    #[test]
+    fn instances_are_told_when_the_keys_are_known() {
+        let instances = |argument: &str| {
+            let files = [parsed(&format!(
+                "resource \"t\" \"a\" {{\n  {argument}\n}}\nlocals {{\n  s = toset([\"b\", \"a\"])\n  \
+                 m = {{ a = {{ n = 1, u = unknown() }} }}\n}}\n"
+            ))];
+            let block = files[0].resources().next().unwrap().block;
+            let Instances::Known(instances) = Scope::new(&files).instances(block) else {
+                return None;
+            };
+            Some(instances.into_iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>().concat())
+        };
+        for (argument, keys) in [
+            ("count = 2", Some("[0][1]")),
+            ("count = true ? 0 : 1", Some("")),
+            ("count = 1.5", None),
+            ("count = 100000", None),
+            ("count = var.x", None),
+            ("for_each = local.s", Some("[\"a\"][\"b\"]")),
+            ("for_each = local.m", Some("[\"a\"]")),
+            ("for_each = toset([])", Some("")),
+            ("for_each = { \"x y\" = 1 }", Some("[\"x y\"]")),
+            ("for_each = [\"a\"]", None),
+            ("for_each = { for x in [1] : x => x }", None),
+            ("for_each = {}\n  count = 1", None),
+        ] {
+            assert_eq!(instances(argument).as_deref(), keys, "{argument}");
+        }
+        let files = [parsed("resource \"t\" \"a\" {\n}\n")];
+        let block = files[0].resources().next().unwrap().block;
+        assert_eq!(Scope::new(&files).instances(block), Instances::One);
+    }
+
+    #[test]
+    fn what_is_declared_twice_is_not_known() {
+        assert_eq!(value_of("locals {\n  x = local.a\n  a = 1\n}\nlocals {\n  a = 2\n}\n"), None);
+    }
+
+    #[test]
+    fn variables_have_types_and_files() {
+        let files = [parsed(
+            "variable \"a\" {\n  type = string\n  default = 5\n}\nvariable \"b\" {\n  type = number\n}\n\
+             variable \"c\" {\n  type = object({ a = string })\n  default = { a = \"x\", b = 1 }\n}\n\
+             variable \"d\" {\n  default = \"x\"\n}\n\
+             locals {\n  x = [var.a, var.d]\n  y = var.b\n  z = var.c\n}\n",
+        )];
+        let variables = |path: &str, text: &str| SourceFile::parse(path, text.to_owned()).unwrap();
+        let assigned = [
+            variables("b.auto.tfvars", "d = \"auto\"\n"),
+            variables("terraform.tfvars", "d = \"first\"\nb = \"no number\"\n"),
+            variables("a.auto.tfvars", "a = local.x\n"),
+        ];
+        let scope = Scope::new(&files);
+        let value = |name: &str| files[0].locals().find(|local| local.name == name).unwrap().value;
+        assert_eq!(scope.node(value("x")).value(), Json::parse("[\"5\",\"x\"]").ok());
+        assert_eq!(scope.node(value("y")).value(), None);
+        assert_eq!(scope.node(value("z")).value(), None);
+        let scope = Scope::new(&files).with_variable_files(&assigned);
+        assert_eq!(scope.node(value("y")).value(), None);
+        let Content::List(items) = scope.node(value("x")).content else { panic!("no list") };
+        assert_eq!(items[0].value(), None);
+        assert_eq!(items[1].value(), string("auto"));
+    }
+
+    #[test]
+    fn documents_of_data_sources_are_those_of_the_provider() {
+        let document = |body: &str| {
+            let text = format!(
+                "data \"aws_iam_policy_document\" \"d\" {{\n{body}\n}}\ndata \
+                 \"aws_iam_policy_document\" \"s\" {{\n  statement {{\n    sid = \"S\"\n    actions = \
+                 [\"s\"]\n  }}\n}}\nlocals {{\n  x = data.aws_iam_policy_document.d.minified_json\n}}\n"
+            );
+            value_of(&text).map(|value| match value {
+                Json::String(text) => text,
+                other => panic!("{other}"),
+            })
+        };
+        let known =
+            |body: &str, json: &str| assert_eq!(document(body).as_deref(), Some(json), "{body}");
+        known(
+            "statement {\n sid = \"A\"\n actions = [\"b\", \"a\", \"b\"]\n resources = [\"arn:&{aws:x}/<\"]\n \
+             principals {\n type = \"AWS\"\n identifiers = [\"1\", \"2\"]\n }\n \
+             principals {\n type = \"Service\"\n identifiers = [\"s\"]\n }\n \
+             condition {\n test = \"Bool\"\n variable = \"k\"\n values = [\"b\", \"a\"]\n }\n \
+             condition {\n test = \"Bool\"\n variable = \"j\"\n values = [true]\n }\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow","Action":["b","a"],"Resource":"arn:${aws:x}/\u003c","Principal":{"AWS":["2","1"],"Service":"s"},"Condition":{"Bool":{"j":"true","k":["b","a"]}}}]}"#,
+        );
+        known(
+            "policy_id = \"p\"\nversion = \"2008-10-17\"\nstatement {\n effect = \"Deny\"\n \
+             not_actions = [\"a\"]\n not_resources = [\"*\"]\n not_principals {\n type = \"*\"\n \
+             identifiers = [\"*\"]\n }\n}",
+            r#"{"Version":"2008-10-17","Id":"p","Statement":[{"Effect":"Deny","NotAction":"a","NotResource":"*","NotPrincipal":"*"}]}"#,
+        );
+        known("", r#"{"Version":"2012-10-17"}"#);
+        known(
+            "source_policy_documents = [data.aws_iam_policy_document.s.json]\nstatement {\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"s"},{"Effect":"Allow"}]}"#,
+        );
+        known(
+            "override_policy_documents = [data.aws_iam_policy_document.s.json]\n\
+             statement {\n sid = \"S\"\n actions = [\"replaced\"]\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"s"}]}"#,
+        );
+        for body in [
+            "dynamic \"statement\" {\n for_each = []\n}",
+            "statement {\n actions = [var.x]\n}",
+            "statement {\n sid = \"A\"\n}\nstatement {\n sid = \"A\"\n}",
+            "version = \"2008-10-17\"\nstatement {\n resources = [\"&{x}\"]\n}",
+            "source_policy_documents = [data.aws_iam_policy_document.d.json]",
+            "statement {\n new = 1\n}",
+        ] {
+            assert_eq!(document(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn layout_of_a_document_is_that_of_the_provider() {
+        let text = "data \"aws_iam_policy_document\" \"d\" {\n  statement {\n    actions = [\"a\", \"b\"]\n  \
+                    }\n}\nlocals {\n  x = data.aws_iam_policy_document.d.json\n}\n";
+        assert_eq!(
+            value_of(text),
+            string(
+                "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n      \"Effect\": \
+                 \"Allow\",\n      \"Action\": [\n        \"b\",\n        \"a\"\n      ]\n    }\n  ]\n}"
+            )
+        );
+        let files = [parsed(text)];
+        let node = Scope::new(&files).node(files[0].locals().next().unwrap().value);
+        assert!(matches!(node.content, Content::Computed { is_replaceable: false, .. }));
+    }
+
+    #[test]
+    fn files_beyond_the_module_are_not_read() {
+        let reader = |path: &str| {
+            Some(TextFile { path: format!("terraform/{path}"), text: "{\"a\": 1}".to_owned() })
+        };
+        for (path, name) in [
+            ("x.json", Some("terraform/x.json")),
+            ("${path.module}/a/x.json", Some("terraform/a/x.json")),
+            ("../x.json", None),
+            ("a/../x.json", None),
+            ("/etc/x.json", None),
+            ("~/x.json", Some("terraform/~/x.json")),
+            ("", None),
+        ] {
+            let files = [parsed(&format!("locals {{\n  x = file(\"{path}\")\n}}\n"))];
+            let scope = Scope::new(&files).with_reader(&reader);
+            let found = match scope.node(files[0].locals().next().unwrap().value).content {
+                Content::JsonText(JsonText { file, is_template: false, .. }) => file,
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn cycles_and_avalanches_end() {
+        for locals in [
+            "x = local.x",
+            "x = [local.x, local.x]",
+            "x = \"${local.x}${local.x}\"",
+            "x = { a = local.x.a }.a",
+            "x = local.y\n  y = { a = local.x }",
+            "x = local.x[local.x]",
+        ] {
+            assert_eq!(value_of(&format!("locals {{\n  {locals}\n}}\n")), None, "{locals}");
+        }
+        let open = "[".repeat(60);
+        let close = "]".repeat(60);
+        for step in [
+            "a@ = local.a#",
+            "a@ = \"${local.a#}${local.a#}\"",
+            "a@ = [local.a#, local.a#]",
+            "a@ = { b = { c = local.a#.b.c } }",
+            "a@ = true ? \"x${format(\"%s\", lower(\"${local.a#}\"))}\" : \"\"",
+            "a@ = jsonencode(jsondecode(jsonencode(local.a#)))",
+            &format!("a@ = {open}merge(format(\"%s\", local.a#)){close}"),
+        ] {
+            let mut text = "locals {\n  x = local.a600\n  a0 = \"0123456789\"\n".to_owned();
+            for n in 1..=600 {
+                let line = step.replace('@', &n.to_string()).replace('#', &(n - 1).to_string());
+                text += &format!("  {line}\n");
+            }
+            assert_eq!(value_of(&(text + "}\n")), None, "{step}");
+        }
+        for step in [
+            "resource \"t\" \"a@\" {\n  name = \"${t.a#.name}\"\n}\n",
+            "resource \"t\" \"a@\" {\n  name = \"${t.a#.arn}\"\n}\n",
+            "resource \"t\" \"a@\" {\n  for_each = { x = t.a#[\"x\"].name }\n  name = each.value\n}\n",
+            "data \"aws_iam_policy_document\" \"a@\" {\n  statement {\n    condition {\n      test = \
+             \"x\"\n      variable = \"y\"\n      values = \
+             [data.aws_iam_policy_document.a#.json]\n    }\n  }\n}\n",
+        ] {
+            let kind = if step.starts_with("data") { "data.aws_iam_policy_document" } else { "t" };
+            let mut text =
+                format!("locals {{\n  x = {kind}.a600.json\n  y = {kind}.a600.name\n}}\n");
+            for n in 1..=600 {
+                text += &step.replace('@', &n.to_string()).replace('#', &(n - 1).to_string());
+            }
+            assert_eq!(value_of(&text), None, "{step}");
+            assert_eq!(value_of(&text.replace("x =", "z =").replace("y =", "x =")), None, "{step}");
+        }
+    }
+
+    #[test]
+    fn resolvers_that_ask_in_turn_end() {
+        let text = "resource \"t\" \"a\" {\n  name = t.b.arn\n}\nresource \"t\" \"b\" {\n  name = \
+                    \"${t.a.arn}${t.a.arn}\"\n}\nlocals {\n  x = t.a.arn\n}\n";
+        assert_eq!(value_of(text), None);
     }
 }
