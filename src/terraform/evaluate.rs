@@ -603,6 +603,10 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         let evaluator =
             Evaluator { is_literal: true, ..self.scope.evaluator(value.file, &NO_BINDINGS) };
         let node = evaluator.node(value.expression);
+        // The default may take the place of `null`.
+        if block.value("nullable").is_some() && node.content == Content::Scalar(Json::Null) {
+            return None;
+        }
         match block.value("type") {
             None => Some(node),
             Some(constraint) if constraint.source() == "any" => Some(node),
