@@ -9,42 +9,37 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 
-use hcl_edit::Decorated;
 use hcl_edit::expr::{
-    BinaryOp, BinaryOperator, Conditional, Expression, Object, ObjectKey, TraversalOperator,
-    UnaryOp, UnaryOperator,
+    BinaryOp, BinaryOperator, Conditional, Expression, Object, ObjectKey, UnaryOp, UnaryOperator,
 };
 use hcl_edit::template::{Element, HeredocTemplate, Strip, Template};
 
 use super::json_text::{self, Hole, has_repeated_key, interpolated};
 use super::literal::{self, Part};
 use super::node::{Content, JsonText, Member, Node};
-use super::source::{Block, InstanceKey, Resource, SourceFile, Value, address};
-use super::{Address, data_document, functions};
+use super::source::{Block, InstanceKey, SourceFile, Value};
+use super::{Address, functions};
 use crate::json::Json;
 
 /// References and nesting together; the parser allows 64 levels of nesting in one file.
-const MAX_DEPTH: usize = 80;
-/// What takes more of the stack than one expression does.
-const DEEP: usize = 4;
+pub(super) const MAX_DEPTH: usize = 80;
 /// Values looked at for one expression, with those that references lead to.
 const MAX_STEPS: usize = 1 << 16;
 /// Texts count as a step for each so many bytes.
-const BYTES_A_STEP: usize = 32;
-const MAX_INSTANCES: u64 = 1000;
+pub(super) const BYTES_A_STEP: usize = 32;
 
 /// What names mean in the files of one module.
 pub struct Scope<'a> {
     /// `None` in these: declared twice, which an override file may do.
-    locals: HashMap<&'a str, Option<Value<'a>>>,
-    variables: HashMap<&'a str, Option<Block<'a>>>,
-    resources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
-    data_sources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
-    assigned: HashMap<&'a str, Value<'a>>,
-    facts: Facts,
-    reader: Option<&'a Reader<'a>>,
-    resolver: Option<&'a Resolver<'a>>,
-    depth: Cell<usize>,
+    pub(super) locals: HashMap<&'a str, Option<Value<'a>>>,
+    pub(super) variables: HashMap<&'a str, Option<Block<'a>>>,
+    pub(super) resources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    pub(super) data_sources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    pub(super) assigned: HashMap<&'a str, Value<'a>>,
+    pub(super) facts: Facts,
+    pub(super) reader: Option<&'a Reader<'a>>,
+    pub(super) resolver: Option<&'a Resolver<'a>>,
+    pub(super) depth: Cell<usize>,
     steps: Cell<usize>,
 }
 
@@ -94,8 +89,8 @@ pub struct Facts {
 /// What `each` and `count` stand for in one instance of a resource.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bindings {
-    each: Option<(String, Node)>,
-    index: Option<u64>,
+    pub(super) each: Option<(String, Node)>,
+    pub(super) index: Option<u64>,
 }
 
 /// The instances of a resource.
@@ -108,7 +103,7 @@ pub enum Instances {
     Unknown,
 }
 
-static NO_BINDINGS: Bindings = Bindings { each: None, index: None };
+pub(super) static NO_BINDINGS: Bindings = Bindings { each: None, index: None };
 
 impl<'a> Scope<'a> {
     /// What is declared in the `.tf` files of a module.
@@ -217,7 +212,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn instances_of(&self, block: Block<'a>) -> Instances {
+    pub(super) fn instances_of(&self, block: Block<'a>) -> Instances {
         let evaluator = self.evaluator(block.file(), &NO_BINDINGS);
         let instances = match (block.value("count"), block.value("for_each")) {
             (None, None) => Some(Instances::One),
@@ -228,11 +223,15 @@ impl<'a> Scope<'a> {
         instances.unwrap_or(Instances::Unknown)
     }
 
-    fn evaluator<'s>(&'s self, file: &'a SourceFile, bindings: &'s Bindings) -> Evaluator<'s, 'a> {
+    pub(super) fn evaluator<'s>(
+        &'s self,
+        file: &'a SourceFile,
+        bindings: &'s Bindings,
+    ) -> Evaluator<'s, 'a> {
         Evaluator { scope: self, file, bindings, is_document: false, is_literal: false }
     }
 
-    fn spend(&self, steps: usize) -> bool {
+    pub(super) fn spend(&self, steps: usize) -> bool {
         let left = self.steps.get();
         self.steps.set(left.saturating_sub(steps));
         left > steps
@@ -255,15 +254,13 @@ pub(super) type Known = (Json, bool);
 #[derive(Clone, Copy)]
 pub(super) struct Evaluator<'s, 'a> {
     pub scope: &'s Scope<'a>,
-    file: &'a SourceFile,
-    bindings: &'s Bindings,
+    pub file: &'a SourceFile,
+    pub bindings: &'s Bindings,
     /// Whether a text may be a document of its own, to be looked into.
     pub is_document: bool,
     /// Whether names and functions mean nothing, as in a file of variables.
-    is_literal: bool,
+    pub is_literal: bool,
 }
-
-type Operators<'a> = &'a [Decorated<TraversalOperator>];
 
 impl<'s, 'a> Evaluator<'s, 'a> {
     /// Of what stands within something else, where no text is a document of its own.
@@ -277,7 +274,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             return self.deeper(depth, expression, |evaluator| evaluator.node(inner.inner()));
         }
         self.deeper(depth, expression, |evaluator| {
-            // Operands of operators have no place of their own.
+            // An operation that is an operand of another has no place.
             let span = evaluator.file.span_of(expression).unwrap_or(0..0);
             let content = evaluator.content(expression, &span);
             Node { span, content }
@@ -309,16 +306,16 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         match expression {
             Expression::Null(_) => Content::Scalar(Json::Null),
             Expression::Bool(value) => Content::Scalar(Json::Bool(*value.value())),
-            Expression::Number(_) => {
-                Content::Scalar(Json::Number(literal::json_number(self.raw(span))))
-            }
+            Expression::Number(_) => match self.raw(span) {
+                "" => Content::Unknown,
+                raw => Content::Scalar(Json::Number(literal::json_number(raw))),
+            },
             Expression::String(_) => self.string(span),
             Expression::Array(items) => {
                 let evaluator = self.inner();
                 Content::List(items.iter().map(|item| evaluator.node(item)).collect())
             }
             Expression::Object(object) => self.inner().object(object),
-            Expression::Parenthesis(inner) => self.content(inner.inner(), span),
             _ => self.computed(expression, span).unwrap_or(Content::Unknown),
         }
     }
@@ -367,7 +364,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         if has_repeated_key(&members) { Content::Unknown } else { Content::Object(members) }
     }
 
-    fn key(self, key: &'a ObjectKey) -> Option<String> {
+    pub fn key(self, key: &'a ObjectKey) -> Option<String> {
         let expression = match key {
             ObjectKey::Ident(name) => return Some(literal::normalized(name.as_str().to_owned())),
             ObjectKey::Expression(expression) => expression,
@@ -509,342 +506,15 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         let (value, is_replaceable) = known(&node)?;
         self.scope.spend(weight(&value)).then_some(Content::Computed { value, is_replaceable })
     }
-
-    /// What names lead to, not collapsed, so that a part may be known of what is not.
-    fn reference(self, base: &'a Expression, operators: Operators<'a>) -> Option<Node> {
-        let Expression::Variable(root) = base else {
-            return walk(self.inner().node(base), &self.path(operators)?);
-        };
-        if self.is_literal {
-            return None;
-        }
-        let name = || match operators.first()?.value() {
-            TraversalOperator::GetAttr(name) => Some((name.as_str(), &operators[1..])),
-            _ => None,
-        };
-        match root.as_str() {
-            "local" => {
-                let (name, rest) = name()?;
-                let value = (*self.scope.locals.get(name)?)?;
-                let path = self.path(rest)?;
-                self.scope.evaluator(value.file, &NO_BINDINGS).descend(value.expression, &path)
-            }
-            "var" => {
-                let (name, rest) = name()?;
-                walk(self.variable(name)?, &self.path(rest)?)
-            }
-            "path" => match name()? {
-                ("module" | "root", []) => Some(computed(Json::String(".".to_owned()), true)),
-                _ => None,
-            },
-            "each" => {
-                let (key, value) = self.bindings.each.as_ref()?;
-                match name()? {
-                    ("key", []) => Some(computed(Json::String(key.clone()), true)),
-                    ("value", rest) => {
-                        self.scope.spend(node_weight(value)).then_some(())?;
-                        walk(value.clone(), &self.path(rest)?)
-                    }
-                    _ => None,
-                }
-            }
-            "count" => match name()? {
-                ("index", []) => {
-                    Some(computed(Json::Number(self.bindings.index?.to_string()), true))
-                }
-                _ => None,
-            },
-            "data" => {
-                let (data_type, rest) = name()?;
-                self.data_source(data_type, rest)
-            }
-            "module" | "self" | "terraform" => None,
-            resource_type => {
-                let (label, rest) = name()?;
-                self.resource(resource_type, label, rest)
-            }
-        }
-    }
-
-    /// Follows names and indices into an expression, evaluating no more of it than it must.
-    fn descend(self, mut expression: &'a Expression, mut path: &[Json]) -> Option<Node> {
-        while let (Expression::Object(object), [Json::String(wanted), rest @ ..]) =
-            (expression, path)
-        {
-            let mut found = None;
-            for (key, value) in object.iter() {
-                self.scope.spend(1).then_some(())?;
-                if self.key(key)? == *wanted && found.replace(value.expr()).is_some() {
-                    return None;
-                }
-            }
-            (expression, path) = (found?, rest);
-        }
-        walk(self.node(expression), path)
-    }
-
-    /// The names and indices that follow something.
-    fn path(self, operators: Operators<'a>) -> Option<Vec<Json>> {
-        let index = |operator: &'a Decorated<TraversalOperator>| match operator.value() {
-            TraversalOperator::GetAttr(name) => Some(Json::String(name.as_str().to_owned())),
-            TraversalOperator::Index(index) => Some(self.known(index)?.0),
-            TraversalOperator::LegacyIndex(index) => Some(Json::Number(index.value().to_string())),
-            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
-        };
-        operators.iter().map(index).collect()
-    }
-
-    fn variable(self, name: &str) -> Option<Node> {
-        let block = (*self.scope.variables.get(name)?)?;
-        let value = match self.scope.assigned.get(name) {
-            Some(value) => *value,
-            None => block.value("default")?,
-        };
-        let evaluator =
-            Evaluator { is_literal: true, ..self.scope.evaluator(value.file, &NO_BINDINGS) };
-        let node = evaluator.node(value.expression);
-        // The default may take the place of `null`.
-        if block.value("nullable").is_some() && node.content == Content::Scalar(Json::Null) {
-            return None;
-        }
-        match block.value("type") {
-            None => Some(node),
-            Some(constraint) if constraint.source() == "any" => Some(node),
-            Some(constraint) => {
-                let (value, is_replaceable) = known(&node)?;
-                Some(computed(converted(value, constraint.source())?, is_replaceable))
-            }
-        }
-    }
-
-    fn data_source(self, data_type: &'a str, operators: Operators<'a>) -> Option<Node> {
-        let (label, rest) = operators.split_first()?;
-        let TraversalOperator::GetAttr(label) = label.value() else { return None };
-        let block = (*self.scope.data_sources.get(&(data_type, label.as_str()))?)?;
-        let (key, rest) = self.instance_key(rest)?;
-        let bindings = self.instance(block, key.as_ref())?;
-        let [attribute] = rest else { return None };
-        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
-        let evaluator = self.scope.evaluator(block.file(), &bindings);
-        let text = match (data_type, attribute.as_str()) {
-            ("aws_iam_policy_document", attribute @ ("json" | "minified_json")) => {
-                let text = evaluator.document(block, attribute == "json")?;
-                return Some(computed(Json::String(text), false));
-            }
-            // Another provider may be that of another account.
-            _ if block.value("provider").is_some() => return None,
-            ("aws_caller_identity", "account_id" | "id") => self.scope.facts.account_id.clone()?,
-            ("aws_partition", "partition" | "id") => self.scope.facts.partition.clone()?,
-            ("aws_partition", "dns_suffix") => match self.scope.facts.partition.as_deref()? {
-                "aws" | "aws-us-gov" => "amazonaws.com".to_owned(),
-                "aws-cn" => "amazonaws.com.cn".to_owned(),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some(computed(Json::String(text), true))
-    }
-
-    fn document(self, block: Block<'a>, is_pretty: bool) -> Option<String> {
-        let depth = self.scope.depth.get();
-        if depth >= MAX_DEPTH || !self.scope.spend(1) {
-            return None;
-        }
-        self.scope.depth.set(depth + DEEP);
-        let text = data_document::text(self, block, is_pretty);
-        self.scope.depth.set(depth);
-        let text = text?;
-        self.scope.spend(text.len() / BYTES_A_STEP).then_some(text)
-    }
-
-    fn resource(self, resource_type: &str, label: &str, operators: Operators<'a>) -> Option<Node> {
-        let declared = self.scope.resources.get(&(resource_type, label));
-        let block = match declared {
-            Some(block) => Some((*block)?),
-            None => None,
-        };
-        let (key, rest) = self.instance_key(operators)?;
-        let (attribute, rest) = rest.split_first()?;
-        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
-        let address = address(resource_type, label);
-        let attribute = attribute.as_str();
-        let bindings = match block {
-            Some(block) => self.instance(block, key.as_ref())?,
-            None => Bindings::default(),
-        };
-        let rest = self.path(rest)?;
-        if let Some(block) = block
-            && let Some(node) =
-                argument(self.scope, block, (resource_type, attribute), &rest, &bindings)
-        {
-            return Some(node);
-        }
-        let reference = Reference {
-            scope: self.scope,
-            address: &address,
-            key: key.as_ref(),
-            attribute,
-            block,
-            bindings: &bindings,
-        };
-        let resolved = self.scope.resolver.and_then(|resolver| self.resolved(resolver, &reference));
-        match resolved {
-            Some(text) if rest.is_empty() => Some(computed(Json::String(text), true)),
-            Some(_) => None,
-            None if attribute == "id" && is_identified_by_name(resource_type) => {
-                argument(self.scope, block?, (resource_type, "name"), &rest, &bindings)
-            }
-            None => None,
-        }
-    }
-
-    fn resolved(self, resolver: &Resolver<'a>, reference: &Reference<'_, 'a>) -> Option<String> {
-        let depth = self.scope.depth.get();
-        self.scope.spend(1).then_some(())?;
-        // It may evaluate in turn, each time with frames of its own on the stack.
-        self.scope.depth.set(depth + DEEP);
-        let text = resolver(reference);
-        self.scope.depth.set(depth);
-        text
-    }
-
-    /// The key of an instance, and what follows it.
-    fn instance_key(
-        self,
-        operators: Operators<'a>,
-    ) -> Option<(Option<InstanceKey>, Operators<'a>)> {
-        let Some((operator, rest)) = operators.split_first() else {
-            return Some((None, operators));
-        };
-        let TraversalOperator::Index(index) = operator.value() else {
-            return Some((None, operators));
-        };
-        let key = match self.known(index)?.0 {
-            Json::String(text) => InstanceKey::Text(text),
-            Json::Number(number) => InstanceKey::Number(number.parse().ok()?),
-            _ => return None,
-        };
-        Some((Some(key), rest))
-    }
-
-    fn instance(self, block: Block<'a>, key: Option<&InstanceKey>) -> Option<Bindings> {
-        let depth = self.scope.depth.get();
-        if depth >= MAX_DEPTH {
-            return None;
-        }
-        self.scope.depth.set(depth + DEEP);
-        let instances = self.scope.instances_of(block);
-        self.scope.depth.set(depth);
-        match (instances, key) {
-            (Instances::One, None) => Some(Bindings::default()),
-            (Instances::Known(instances), Some(key)) => {
-                instances.into_iter().find(|(known, _)| known == key).map(|(_, bindings)| bindings)
-            }
-            _ => None,
-        }
-    }
-
-    fn counted(self, count: &'a Expression) -> Option<Instances> {
-        let Json::Number(number) = self.known(count)?.0 else { return None };
-        let count: u64 = literal::number_text(&number)?.parse().ok()?;
-        let instance =
-            |index| (InstanceKey::Number(index), Bindings { each: None, index: Some(index) });
-        (count <= MAX_INSTANCES).then(|| Instances::Known((0..count).map(instance).collect()))
-    }
-
-    fn each(self, expression: &'a Expression) -> Option<Instances> {
-        // A list is refused by Terraform.
-        if matches!(expression, Expression::Array(_)) {
-            return None;
-        }
-        let node = match expression {
-            Expression::Traversal(traversal) => {
-                self.reference(&traversal.expr, &traversal.operators)?
-            }
-            other => self.node(other),
-        };
-        let members: Vec<(String, Node)> = match node.content {
-            Content::Object(members) => {
-                members.into_iter().map(|member| (member.key, member.value)).collect()
-            }
-            Content::Computed { value: Json::Object(members), is_replaceable } => members
-                .into_iter()
-                .map(|(key, value)| (key, computed(value, is_replaceable)))
-                .collect(),
-            Content::Computed { value: Json::Array(items), is_replaceable } => items
-                .into_iter()
-                .map(|item| match item {
-                    Json::String(text) => {
-                        Some((text.clone(), computed(Json::String(text), is_replaceable)))
-                    }
-                    _ => None,
-                })
-                .collect::<Option<_>>()?,
-            _ => return None,
-        };
-        let instance = |(key, value): (String, Node)| {
-            let bindings = Bindings { each: Some((key.clone(), value)), index: None };
-            (InstanceKey::Text(key), bindings)
-        };
-        Some(Instances::Known(members.into_iter().map(instance).collect()))
-    }
-}
-
-/// An argument of a resource that another expression refers to: a text, or a map of texts such as
-/// `tags`. The provider converts others.
-fn argument<'a>(
-    scope: &Scope<'a>,
-    block: Block<'a>,
-    (resource_type, name): (&str, &str),
-    path: &[Json],
-    bindings: &Bindings,
-) -> Option<Node> {
-    // The provider takes `https://` away.
-    if resource_type == "aws_iam_openid_connect_provider" && name == "url" {
-        return None;
-    }
-    let resource = Resource { address: address(resource_type, ""), block };
-    let is_ignored = |ignored: &String| ignored == name || ignored == "all";
-    if resource.ignored_changes().iter().any(is_ignored) {
-        return None;
-    }
-    let value = block.value(name)?;
-    let node = scope.evaluator(value.file, bindings).descend(value.expression, path)?;
-    let (value, is_replaceable) = known(&node)?;
-    let is_text = |value: &Json| matches!(value, Json::String(_));
-    let is_sound = match &value {
-        Json::Object(members) => members.iter().all(|(_, value)| is_text(value)),
-        value => is_text(value),
-    };
-    is_sound.then(|| computed(value, is_replaceable))
 }
 
 /// A value that has no place: what refers to it has.
-fn computed(value: Json, is_replaceable: bool) -> Node {
+pub(super) fn computed(value: Json, is_replaceable: bool) -> Node {
     Node { span: 0..0, content: Content::Computed { value, is_replaceable } }
 }
 
-fn walk(mut node: Node, path: &[Json]) -> Option<Node> {
-    for index in path {
-        node = match (node.content, index) {
-            (Content::Object(members), Json::String(key)) => {
-                members.into_iter().find(|member| member.key == *key)?.value
-            }
-            (Content::List(items), Json::Number(number)) => {
-                items.into_iter().nth(number.parse().ok()?)?
-            }
-            (Content::Scalar(value), index) => computed(item(value, index)?, true),
-            (Content::Computed { value, is_replaceable }, index) => {
-                computed(item(value, index)?, is_replaceable)
-            }
-            _ => return None,
-        };
-    }
-    Some(node)
-}
-
 /// The value of a node, exactly as Terraform has it.
-fn known(node: &Node) -> Option<Known> {
+pub(super) fn known(node: &Node) -> Option<Known> {
     match &node.content {
         Content::Unknown => None,
         Content::Scalar(value) => Some((value.clone(), true)),
@@ -883,7 +553,7 @@ fn weight(value: &Json) -> usize {
     }
 }
 
-fn node_weight(node: &Node) -> usize {
+pub(super) fn node_weight(node: &Node) -> usize {
     1 + match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => weight(value),
         Content::List(items) => items.iter().map(node_weight).sum(),
@@ -891,16 +561,6 @@ fn node_weight(node: &Node) -> usize {
         Content::JsonEncode(inner) => node_weight(inner),
         Content::JsonText(text) => node_weight(&text.root),
         Content::Unknown => 0,
-    }
-}
-
-fn item(value: Json, index: &Json) -> Option<Json> {
-    match (value, index) {
-        (Json::Object(members), Json::String(key)) => {
-            members.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
-        }
-        (Json::Array(items), Json::Number(number)) => items.into_iter().nth(number.parse().ok()?),
-        _ => None,
     }
 }
 
@@ -947,33 +607,6 @@ pub(super) fn are_alike(one: &Json, other: &Json) -> bool {
         (_, Json::Null) => true,
         _ => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
-}
-
-/// A value that a variable with a type takes; `None` for types that convert in ways of their own.
-fn converted(value: Json, constraint: &str) -> Option<Json> {
-    let is_text = |value: &Json| matches!(value, Json::String(_));
-    if value == Json::Null {
-        return Some(value);
-    }
-    let fits = match constraint {
-        "string" => return interpolated(&value).map(Json::String),
-        "number" => matches!(value, Json::Number(_)),
-        "bool" => matches!(value, Json::Bool(_)),
-        "list(string)" => matches!(&value, Json::Array(items) if items.iter().all(is_text)),
-        "set(string)" => return functions::set(value),
-        "map(string)" => {
-            matches!(&value, Json::Object(members) if members.iter().all(|(_, value)| is_text(value)))
-        }
-        _ => false,
-    };
-    fits.then_some(value)
-}
-
-fn is_identified_by_name(resource_type: &str) -> bool {
-    matches!(
-        resource_type,
-        "aws_iam_role" | "aws_iam_user" | "aws_iam_group" | "aws_iam_instance_profile"
-    )
 }
 
 impl<'a> Evaluator<'_, 'a> {
@@ -1114,6 +747,13 @@ mod tests {
         let files = [parsed("resource \"t\" \"a\" {\n}\n")];
         let block = files[0].resources().next().unwrap().block;
         assert_eq!(Scope::new(&files).instances(block), Instances::One);
+    }
+
+    #[test]
+    fn files_may_be_read_by_several_threads() {
+        fn assert_shared<T: Send + Sync>() {}
+        assert_shared::<SourceFile>();
+        assert_shared::<Bindings>();
     }
 
     #[test]

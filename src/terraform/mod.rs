@@ -13,6 +13,7 @@ pub mod label;
 mod literal;
 pub mod node;
 pub mod read;
+mod reference;
 pub mod source;
 
 use std::borrow::Cow;
