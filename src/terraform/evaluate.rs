@@ -9,40 +9,37 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
 
-use hcl_edit::Decorated;
 use hcl_edit::expr::{
-    BinaryOp, BinaryOperator, Conditional, Expression, Object, ObjectKey, TraversalOperator,
-    UnaryOp, UnaryOperator,
+    BinaryOp, BinaryOperator, Conditional, Expression, Object, ObjectKey, UnaryOp, UnaryOperator,
 };
 use hcl_edit::template::{Element, HeredocTemplate, Strip, Template};
 
 use super::json_text::{self, Hole, has_repeated_key, interpolated};
 use super::literal::{self, Part};
 use super::node::{Content, JsonText, Member, Node};
-use super::source::{Block, InstanceKey, Resource, SourceFile, Value, address};
-use super::{Address, data_document, functions};
+use super::source::{Block, InstanceKey, SourceFile, Value};
+use super::{Address, functions};
 use crate::json::Json;
 
 /// References and nesting together; the parser allows 64 levels of nesting in one file.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 80;
 /// Values looked at for one expression, with those that references lead to.
 const MAX_STEPS: usize = 1 << 16;
 /// Texts count as a step for each so many bytes.
-const BYTES_A_STEP: usize = 32;
-const MAX_INSTANCES: u64 = 1000;
+pub(super) const BYTES_A_STEP: usize = 32;
 
 /// What names mean in the files of one module.
 pub struct Scope<'a> {
     /// `None` in these: declared twice, which an override file may do.
-    locals: HashMap<&'a str, Option<Value<'a>>>,
-    variables: HashMap<&'a str, Option<Block<'a>>>,
-    resources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
-    data_sources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
-    assigned: HashMap<&'a str, Value<'a>>,
-    facts: Facts,
-    reader: Option<&'a Reader<'a>>,
-    resolver: Option<&'a Resolver<'a>>,
-    depth: Cell<usize>,
+    pub(super) locals: HashMap<&'a str, Option<Value<'a>>>,
+    pub(super) variables: HashMap<&'a str, Option<Block<'a>>>,
+    pub(super) resources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    pub(super) data_sources: HashMap<(&'a str, &'a str), Option<Block<'a>>>,
+    pub(super) assigned: HashMap<&'a str, Value<'a>>,
+    pub(super) facts: Facts,
+    pub(super) reader: Option<&'a Reader<'a>>,
+    pub(super) resolver: Option<&'a Resolver<'a>>,
+    pub(super) depth: Cell<usize>,
     steps: Cell<usize>,
 }
 
@@ -50,7 +47,7 @@ pub struct Scope<'a> {
 pub type Reader<'a> = dyn Fn(&str) -> Option<TextFile> + 'a;
 
 /// Tells an attribute of a resource that its arguments do not, such as `arn`.
-pub type Resolver<'a> = dyn Fn(&Scope<'a>, &Reference<'_, 'a>) -> Option<String> + 'a;
+pub type Resolver<'a> = dyn Fn(&Reference<'_, 'a>) -> Option<String> + 'a;
 
 /// A file that `file(…)` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +60,7 @@ pub struct TextFile {
 /// An attribute of a resource that an expression refers to.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference<'s, 'a> {
+    pub scope: &'s Scope<'a>,
     pub address: &'s Address,
     pub key: Option<&'s InstanceKey>,
     pub attribute: &'s str,
@@ -70,6 +68,14 @@ pub struct Reference<'s, 'a> {
     pub block: Option<Block<'a>>,
     /// What `each` and `count` are in the instance.
     pub bindings: &'s Bindings,
+}
+
+impl Reference<'_, '_> {
+    /// The text of an argument of the resource that is referred to.
+    pub fn argument(&self, name: &str) -> Option<String> {
+        let node = self.scope.node_with(self.block?.value(name)?, self.bindings);
+        node.text().map(str::to_owned)
+    }
 }
 
 /// What is known of the account that the default provider is configured for.
@@ -83,8 +89,8 @@ pub struct Facts {
 /// What `each` and `count` stand for in one instance of a resource.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bindings {
-    each: Option<(String, Node)>,
-    index: Option<u64>,
+    pub(super) each: Option<(String, Node)>,
+    pub(super) index: Option<u64>,
 }
 
 /// The instances of a resource.
@@ -97,7 +103,7 @@ pub enum Instances {
     Unknown,
 }
 
-static NO_BINDINGS: Bindings = Bindings { each: None, index: None };
+pub(super) static NO_BINDINGS: Bindings = Bindings { each: None, index: None };
 
 impl<'a> Scope<'a> {
     /// What is declared in the `.tf` files of a module.
@@ -206,7 +212,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn instances_of(&self, block: Block<'a>) -> Instances {
+    pub(super) fn instances_of(&self, block: Block<'a>) -> Instances {
         let evaluator = self.evaluator(block.file(), &NO_BINDINGS);
         let instances = match (block.value("count"), block.value("for_each")) {
             (None, None) => Some(Instances::One),
@@ -217,11 +223,15 @@ impl<'a> Scope<'a> {
         instances.unwrap_or(Instances::Unknown)
     }
 
-    fn evaluator<'s>(&'s self, file: &'a SourceFile, bindings: &'s Bindings) -> Evaluator<'s, 'a> {
+    pub(super) fn evaluator<'s>(
+        &'s self,
+        file: &'a SourceFile,
+        bindings: &'s Bindings,
+    ) -> Evaluator<'s, 'a> {
         Evaluator { scope: self, file, bindings, is_document: false, is_literal: false }
     }
 
-    fn spend(&self, steps: usize) -> bool {
+    pub(super) fn spend(&self, steps: usize) -> bool {
         let left = self.steps.get();
         self.steps.set(left.saturating_sub(steps));
         left > steps
@@ -244,15 +254,13 @@ pub(super) type Known = (Json, bool);
 #[derive(Clone, Copy)]
 pub(super) struct Evaluator<'s, 'a> {
     pub scope: &'s Scope<'a>,
-    file: &'a SourceFile,
-    bindings: &'s Bindings,
+    pub file: &'a SourceFile,
+    pub bindings: &'s Bindings,
     /// Whether a text may be a document of its own, to be looked into.
     pub is_document: bool,
     /// Whether names and functions mean nothing, as in a file of variables.
-    is_literal: bool,
+    pub is_literal: bool,
 }
-
-type Operators<'a> = &'a [Decorated<TraversalOperator>];
 
 impl<'s, 'a> Evaluator<'s, 'a> {
     /// Of what stands within something else, where no text is a document of its own.
@@ -266,7 +274,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
             return self.deeper(depth, expression, |evaluator| evaluator.node(inner.inner()));
         }
         self.deeper(depth, expression, |evaluator| {
-            // Operands of operators have no place of their own.
+            // An operation that is an operand of another has no place.
             let span = evaluator.file.span_of(expression).unwrap_or(0..0);
             let content = evaluator.content(expression, &span);
             Node { span, content }
@@ -298,16 +306,16 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         match expression {
             Expression::Null(_) => Content::Scalar(Json::Null),
             Expression::Bool(value) => Content::Scalar(Json::Bool(*value.value())),
-            Expression::Number(_) => {
-                Content::Scalar(Json::Number(literal::json_number(self.raw(span))))
-            }
+            Expression::Number(_) => match self.raw(span) {
+                "" => Content::Unknown,
+                raw => Content::Scalar(Json::Number(literal::json_number(raw))),
+            },
             Expression::String(_) => self.string(span),
             Expression::Array(items) => {
                 let evaluator = self.inner();
                 Content::List(items.iter().map(|item| evaluator.node(item)).collect())
             }
             Expression::Object(object) => self.inner().object(object),
-            Expression::Parenthesis(inner) => self.content(inner.inner(), span),
             _ => self.computed(expression, span).unwrap_or(Content::Unknown),
         }
     }
@@ -356,7 +364,7 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         if has_repeated_key(&members) { Content::Unknown } else { Content::Object(members) }
     }
 
-    fn key(self, key: &'a ObjectKey) -> Option<String> {
+    pub fn key(self, key: &'a ObjectKey) -> Option<String> {
         let expression = match key {
             ObjectKey::Ident(name) => return Some(literal::normalized(name.as_str().to_owned())),
             ObjectKey::Expression(expression) => expression,
@@ -498,337 +506,15 @@ impl<'s, 'a> Evaluator<'s, 'a> {
         let (value, is_replaceable) = known(&node)?;
         self.scope.spend(weight(&value)).then_some(Content::Computed { value, is_replaceable })
     }
-
-    /// What names lead to, not collapsed, so that a part may be known of what is not.
-    fn reference(self, base: &'a Expression, operators: Operators<'a>) -> Option<Node> {
-        let Expression::Variable(root) = base else {
-            return walk(self.inner().node(base), &self.path(operators)?);
-        };
-        if self.is_literal {
-            return None;
-        }
-        let name = || match operators.first()?.value() {
-            TraversalOperator::GetAttr(name) => Some((name.as_str(), &operators[1..])),
-            _ => None,
-        };
-        match root.as_str() {
-            "local" => {
-                let (name, rest) = name()?;
-                let value = (*self.scope.locals.get(name)?)?;
-                let path = self.path(rest)?;
-                self.scope.evaluator(value.file, &NO_BINDINGS).descend(value.expression, &path)
-            }
-            "var" => {
-                let (name, rest) = name()?;
-                walk(self.variable(name)?, &self.path(rest)?)
-            }
-            "path" => match name()? {
-                ("module" | "root", []) => Some(computed(Json::String(".".to_owned()), true)),
-                _ => None,
-            },
-            "each" => {
-                let (key, value) = self.bindings.each.as_ref()?;
-                match name()? {
-                    ("key", []) => Some(computed(Json::String(key.clone()), true)),
-                    ("value", rest) => {
-                        self.scope.spend(node_weight(value)).then_some(())?;
-                        walk(value.clone(), &self.path(rest)?)
-                    }
-                    _ => None,
-                }
-            }
-            "count" => match name()? {
-                ("index", []) => {
-                    Some(computed(Json::Number(self.bindings.index?.to_string()), true))
-                }
-                _ => None,
-            },
-            "data" => {
-                let (data_type, rest) = name()?;
-                self.data_source(data_type, rest)
-            }
-            "module" | "self" | "terraform" => None,
-            resource_type => {
-                let (label, rest) = name()?;
-                self.resource(resource_type, label, rest)
-            }
-        }
-    }
-
-    /// Follows names and indices into an expression, evaluating no more of it than it must.
-    fn descend(self, mut expression: &'a Expression, mut path: &[Json]) -> Option<Node> {
-        while let (Expression::Object(object), [Json::String(wanted), rest @ ..]) =
-            (expression, path)
-        {
-            let mut found = None;
-            for (key, value) in object.iter() {
-                self.scope.spend(1).then_some(())?;
-                if self.key(key)? == *wanted && found.replace(value.expr()).is_some() {
-                    return None;
-                }
-            }
-            (expression, path) = (found?, rest);
-        }
-        walk(self.node(expression), path)
-    }
-
-    /// The names and indices that follow something.
-    fn path(self, operators: Operators<'a>) -> Option<Vec<Json>> {
-        let index = |operator: &'a Decorated<TraversalOperator>| match operator.value() {
-            TraversalOperator::GetAttr(name) => Some(Json::String(name.as_str().to_owned())),
-            TraversalOperator::Index(index) => Some(self.known(index)?.0),
-            TraversalOperator::LegacyIndex(index) => Some(Json::Number(index.value().to_string())),
-            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => None,
-        };
-        operators.iter().map(index).collect()
-    }
-
-    fn variable(self, name: &str) -> Option<Node> {
-        let block = (*self.scope.variables.get(name)?)?;
-        let value = match self.scope.assigned.get(name) {
-            Some(value) => *value,
-            None => block.value("default")?,
-        };
-        let evaluator =
-            Evaluator { is_literal: true, ..self.scope.evaluator(value.file, &NO_BINDINGS) };
-        let node = evaluator.node(value.expression);
-        match block.value("type") {
-            None => Some(node),
-            Some(constraint) if constraint.source() == "any" => Some(node),
-            Some(constraint) => {
-                let (value, is_replaceable) = known(&node)?;
-                Some(computed(converted(value, constraint.source())?, is_replaceable))
-            }
-        }
-    }
-
-    fn data_source(self, data_type: &'a str, operators: Operators<'a>) -> Option<Node> {
-        let (label, rest) = operators.split_first()?;
-        let TraversalOperator::GetAttr(label) = label.value() else { return None };
-        let block = (*self.scope.data_sources.get(&(data_type, label.as_str()))?)?;
-        let (key, rest) = self.instance_key(rest)?;
-        let bindings = self.instance(block, key.as_ref())?;
-        let [attribute] = rest else { return None };
-        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
-        let evaluator = self.scope.evaluator(block.file(), &bindings);
-        let text = match (data_type, attribute.as_str()) {
-            ("aws_iam_policy_document", attribute @ ("json" | "minified_json")) => {
-                let text = evaluator.document(block, attribute == "json")?;
-                return Some(computed(Json::String(text), false));
-            }
-            // Another provider may be that of another account.
-            _ if block.value("provider").is_some() => return None,
-            ("aws_caller_identity", "account_id" | "id") => self.scope.facts.account_id.clone()?,
-            ("aws_partition", "partition" | "id") => self.scope.facts.partition.clone()?,
-            ("aws_partition", "dns_suffix") => match self.scope.facts.partition.as_deref()? {
-                "aws" | "aws-us-gov" => "amazonaws.com".to_owned(),
-                "aws-cn" => "amazonaws.com.cn".to_owned(),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some(computed(Json::String(text), true))
-    }
-
-    fn document(self, block: Block<'a>, is_pretty: bool) -> Option<String> {
-        let depth = self.scope.depth.get();
-        if depth >= MAX_DEPTH || !self.scope.spend(1) {
-            return None;
-        }
-        self.scope.depth.set(depth + 1);
-        let text = data_document::text(self, block, is_pretty);
-        self.scope.depth.set(depth);
-        let text = text?;
-        self.scope.spend(text.len() / BYTES_A_STEP).then_some(text)
-    }
-
-    fn resource(self, resource_type: &str, label: &str, operators: Operators<'a>) -> Option<Node> {
-        let declared = self.scope.resources.get(&(resource_type, label));
-        let block = match declared {
-            Some(block) => Some((*block)?),
-            None => None,
-        };
-        let (key, rest) = self.instance_key(operators)?;
-        let (attribute, rest) = rest.split_first()?;
-        let TraversalOperator::GetAttr(attribute) = attribute.value() else { return None };
-        let address = address(resource_type, label);
-        let attribute = attribute.as_str();
-        let bindings = match block {
-            Some(block) => self.instance(block, key.as_ref())?,
-            None => Bindings::default(),
-        };
-        let rest = self.path(rest)?;
-        if let Some(block) = block
-            && let Some(node) =
-                argument(self.scope, block, (resource_type, attribute), &rest, &bindings)
-        {
-            return Some(node);
-        }
-        let reference = Reference {
-            address: &address,
-            key: key.as_ref(),
-            attribute,
-            block,
-            bindings: &bindings,
-        };
-        let resolved = self.scope.resolver.and_then(|resolver| self.resolved(resolver, &reference));
-        match resolved {
-            Some(text) if rest.is_empty() => Some(computed(Json::String(text), true)),
-            Some(_) => None,
-            None if attribute == "id" && is_identified_by_name(resource_type) => {
-                argument(self.scope, block?, (resource_type, "name"), &rest, &bindings)
-            }
-            None => None,
-        }
-    }
-
-    fn resolved(self, resolver: &Resolver<'a>, reference: &Reference<'_, 'a>) -> Option<String> {
-        let depth = self.scope.depth.get();
-        self.scope.spend(1).then_some(())?;
-        // It may evaluate in turn, each time with frames of its own on the stack.
-        self.scope.depth.set(depth + 4);
-        let text = resolver(self.scope, reference);
-        self.scope.depth.set(depth);
-        text
-    }
-
-    /// The key of an instance, and what follows it.
-    fn instance_key(
-        self,
-        operators: Operators<'a>,
-    ) -> Option<(Option<InstanceKey>, Operators<'a>)> {
-        let Some((operator, rest)) = operators.split_first() else {
-            return Some((None, operators));
-        };
-        let TraversalOperator::Index(index) = operator.value() else {
-            return Some((None, operators));
-        };
-        let key = match self.known(index)?.0 {
-            Json::String(text) => InstanceKey::Text(text),
-            Json::Number(number) => InstanceKey::Number(number.parse().ok()?),
-            _ => return None,
-        };
-        Some((Some(key), rest))
-    }
-
-    fn instance(self, block: Block<'a>, key: Option<&InstanceKey>) -> Option<Bindings> {
-        let depth = self.scope.depth.get();
-        if depth >= MAX_DEPTH {
-            return None;
-        }
-        self.scope.depth.set(depth + 1);
-        let instances = self.scope.instances_of(block);
-        self.scope.depth.set(depth);
-        match (instances, key) {
-            (Instances::One, None) => Some(Bindings::default()),
-            (Instances::Known(instances), Some(key)) => {
-                instances.into_iter().find(|(known, _)| known == key).map(|(_, bindings)| bindings)
-            }
-            _ => None,
-        }
-    }
-
-    fn counted(self, count: &'a Expression) -> Option<Instances> {
-        let Json::Number(number) = self.known(count)?.0 else { return None };
-        let count: u64 = literal::number_text(&number)?.parse().ok()?;
-        let instance =
-            |index| (InstanceKey::Number(index), Bindings { each: None, index: Some(index) });
-        (count <= MAX_INSTANCES).then(|| Instances::Known((0..count).map(instance).collect()))
-    }
-
-    fn each(self, expression: &'a Expression) -> Option<Instances> {
-        // A list is refused by Terraform.
-        if matches!(expression, Expression::Array(_)) {
-            return None;
-        }
-        let node = match expression {
-            Expression::Traversal(traversal) => {
-                self.reference(&traversal.expr, &traversal.operators)?
-            }
-            other => self.node(other),
-        };
-        let members: Vec<(String, Node)> = match node.content {
-            Content::Object(members) => {
-                members.into_iter().map(|member| (member.key, member.value)).collect()
-            }
-            Content::Computed { value: Json::Object(members), is_replaceable } => members
-                .into_iter()
-                .map(|(key, value)| (key, computed(value, is_replaceable)))
-                .collect(),
-            Content::Computed { value: Json::Array(items), is_replaceable } => items
-                .into_iter()
-                .map(|item| match item {
-                    Json::String(text) => {
-                        Some((text.clone(), computed(Json::String(text), is_replaceable)))
-                    }
-                    _ => None,
-                })
-                .collect::<Option<_>>()?,
-            _ => return None,
-        };
-        let instance = |(key, value): (String, Node)| {
-            let bindings = Bindings { each: Some((key.clone(), value)), index: None };
-            (InstanceKey::Text(key), bindings)
-        };
-        Some(Instances::Known(members.into_iter().map(instance).collect()))
-    }
-}
-
-/// An argument of a resource that another expression refers to: a text, or a map of texts such as
-/// `tags`. The provider converts others.
-fn argument<'a>(
-    scope: &Scope<'a>,
-    block: Block<'a>,
-    (resource_type, name): (&str, &str),
-    path: &[Json],
-    bindings: &Bindings,
-) -> Option<Node> {
-    // The provider takes `https://` away.
-    if resource_type == "aws_iam_openid_connect_provider" && name == "url" {
-        return None;
-    }
-    let resource = Resource { address: address(resource_type, ""), block };
-    let is_ignored = |ignored: &String| ignored == name || ignored == "all";
-    if resource.ignored_changes().iter().any(is_ignored) {
-        return None;
-    }
-    let value = block.value(name)?;
-    let node = scope.evaluator(value.file, bindings).descend(value.expression, path)?;
-    let (value, is_replaceable) = known(&node)?;
-    let is_text = |value: &Json| matches!(value, Json::String(_));
-    let is_sound = match &value {
-        Json::Object(members) => members.iter().all(|(_, value)| is_text(value)),
-        value => is_text(value),
-    };
-    is_sound.then(|| computed(value, is_replaceable))
 }
 
 /// A value that has no place: what refers to it has.
-fn computed(value: Json, is_replaceable: bool) -> Node {
+pub(super) fn computed(value: Json, is_replaceable: bool) -> Node {
     Node { span: 0..0, content: Content::Computed { value, is_replaceable } }
 }
 
-fn walk(mut node: Node, path: &[Json]) -> Option<Node> {
-    for index in path {
-        node = match (node.content, index) {
-            (Content::Object(members), Json::String(key)) => {
-                members.into_iter().find(|member| member.key == *key)?.value
-            }
-            (Content::List(items), Json::Number(number)) => {
-                items.into_iter().nth(number.parse().ok()?)?
-            }
-            (Content::Scalar(value), index) => computed(item(value, index)?, true),
-            (Content::Computed { value, is_replaceable }, index) => {
-                computed(item(value, index)?, is_replaceable)
-            }
-            _ => return None,
-        };
-    }
-    Some(node)
-}
-
 /// The value of a node, exactly as Terraform has it.
-fn known(node: &Node) -> Option<Known> {
+pub(super) fn known(node: &Node) -> Option<Known> {
     match &node.content {
         Content::Unknown => None,
         Content::Scalar(value) => Some((value.clone(), true)),
@@ -867,7 +553,7 @@ fn weight(value: &Json) -> usize {
     }
 }
 
-fn node_weight(node: &Node) -> usize {
+pub(super) fn node_weight(node: &Node) -> usize {
     1 + match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => weight(value),
         Content::List(items) => items.iter().map(node_weight).sum(),
@@ -875,16 +561,6 @@ fn node_weight(node: &Node) -> usize {
         Content::JsonEncode(inner) => node_weight(inner),
         Content::JsonText(text) => node_weight(&text.root),
         Content::Unknown => 0,
-    }
-}
-
-fn item(value: Json, index: &Json) -> Option<Json> {
-    match (value, index) {
-        (Json::Object(members), Json::String(key)) => {
-            members.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
-        }
-        (Json::Array(items), Json::Number(number)) => items.into_iter().nth(number.parse().ok()?),
-        _ => None,
     }
 }
 
@@ -933,33 +609,6 @@ pub(super) fn are_alike(one: &Json, other: &Json) -> bool {
     }
 }
 
-/// A value that a variable with a type takes; `None` for types that convert in ways of their own.
-fn converted(value: Json, constraint: &str) -> Option<Json> {
-    let is_text = |value: &Json| matches!(value, Json::String(_));
-    if value == Json::Null {
-        return Some(value);
-    }
-    let fits = match constraint {
-        "string" => return interpolated(&value).map(Json::String),
-        "number" => matches!(value, Json::Number(_)),
-        "bool" => matches!(value, Json::Bool(_)),
-        "list(string)" => matches!(&value, Json::Array(items) if items.iter().all(is_text)),
-        "set(string)" => return functions::set(value),
-        "map(string)" => {
-            matches!(&value, Json::Object(members) if members.iter().all(|(_, value)| is_text(value)))
-        }
-        _ => false,
-    };
-    fits.then_some(value)
-}
-
-fn is_identified_by_name(resource_type: &str) -> bool {
-    matches!(
-        resource_type,
-        "aws_iam_role" | "aws_iam_user" | "aws_iam_group" | "aws_iam_instance_profile"
-    )
-}
-
 impl<'a> Evaluator<'_, 'a> {
     /// Reads a file next to the module, by the path that `file(…)` has.
     pub fn read(self, path: &str) -> Option<TextFile> {
@@ -993,5 +642,295 @@ impl std::fmt::Debug for Scope<'_> {
             .field("variables", &self.variables.len())
             .field("resources", &self.resources.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> SourceFile {
+        SourceFile::parse("x.tf", text.to_owned()).unwrap()
+    }
+
+    /// What the local value `x` is.
+    fn value_of(text: &str) -> Option<Json> {
+        let files = [parsed(text)];
+        let facts = Facts { account_id: Some("1".to_owned()), partition: Some("aws".to_owned()) };
+        let resolver = |reference: &Reference<'_, '_>| {
+            let name = reference.argument("name")?;
+            (reference.attribute == "arn").then(|| format!("arn:{name}"))
+        };
+        let scope = Scope::new(&files).with_facts(facts).with_resolver(&resolver);
+        let value = files[0].locals().find(|local| local.name == "x").unwrap().value;
+        scope.node(value).value()
+    }
+
+    fn string(text: &str) -> Option<Json> {
+        Some(Json::String(text.to_owned()))
+    }
+
+    const ROLES: &str = "resource \"aws_iam_role\" \"a\" {\n  name = local.n\n  max = 5\n  tags = {\n    \
+                         k = \"v\"\n  }\n  lifecycle {\n    ignore_changes = [description]\n  }\n  \
+                         description = \"d\"\n}\nresource \"aws_iam_role\" \"b\" {\n  for_each = { x = \
+                         \"one\", y = \"two\" }\n  name = \"r-${each.key}-${each.value}\"\n}\n\
+                         resource \"aws_iam_role\" \"c\" {\n  count = 2\n  name = \"c${count.index}\"\n}\n\
+                         locals {\n  n = \"role\"\n}\n";
+
+    #[test]
+    fn attributes_of_other_resources_are_known_by_their_arguments() {
+        for (expression, value) in [
+            ("aws_iam_role.a.name", string("role")),
+            ("aws_iam_role.a.id", string("role")),
+            ("aws_iam_role.a.arn", string("arn:role")),
+            ("aws_iam_role.a.tags[\"k\"]", string("v")),
+            ("aws_iam_role.a.tags.k", string("v")),
+            ("aws_iam_role.a.max", None),
+            ("aws_iam_role.a.description", None),
+            ("aws_iam_role.a.unique_id", None),
+            ("aws_iam_role.a[0].name", None),
+            ("aws_iam_role.a", None),
+            ("aws_iam_role.b[\"y\"].name", string("r-y-two")),
+            ("aws_iam_role.b[\"x\"].arn", string("arn:r-x-one")),
+            ("aws_iam_role.b[\"z\"].name", None),
+            ("aws_iam_role.b.name", None),
+            ("aws_iam_role.c[1].name", string("c1")),
+            ("aws_iam_role.c[2].name", None),
+            ("aws_iam_role.none.name", None),
+            ("module.m.name", None),
+            ("data.aws_caller_identity.me.account_id", string("1")),
+            ("data.aws_caller_identity.other.account_id", None),
+            ("data.aws_caller_identity.none.account_id", None),
+            (
+                "\"${data.aws_partition.p.partition}.${data.aws_partition.p.dns_suffix}\"",
+                string("aws.amazonaws.com"),
+            ),
+        ] {
+            let text = format!(
+                "{ROLES}data \"aws_caller_identity\" \"me\" {{}}\ndata \"aws_partition\" \"p\" {{}}\n\
+                 data \"aws_caller_identity\" \"other\" {{\n  provider = aws.other\n}}\n\
+                 locals {{\n  x = {expression}\n}}\n"
+            );
+            assert_eq!(value_of(&text), value, "{expression}");
+        }
+    }
+
+    #[test]
+    fn instances_are_told_when_the_keys_are_known() {
+        let instances = |argument: &str| {
+            let files = [parsed(&format!(
+                "resource \"t\" \"a\" {{\n  {argument}\n}}\nlocals {{\n  s = toset([\"b\", \"a\"])\n  \
+                 m = {{ a = {{ n = 1, u = unknown() }} }}\n}}\n"
+            ))];
+            let block = files[0].resources().next().unwrap().block;
+            let Instances::Known(instances) = Scope::new(&files).instances(block) else {
+                return None;
+            };
+            Some(instances.into_iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>().concat())
+        };
+        for (argument, keys) in [
+            ("count = 2", Some("[0][1]")),
+            ("count = true ? 0 : 1", Some("")),
+            ("count = 1.5", None),
+            ("count = 100000", None),
+            ("count = var.x", None),
+            ("for_each = local.s", Some("[\"a\"][\"b\"]")),
+            ("for_each = local.m", Some("[\"a\"]")),
+            ("for_each = toset([])", Some("")),
+            ("for_each = { \"x y\" = 1 }", Some("[\"x y\"]")),
+            ("for_each = [\"a\"]", None),
+            ("for_each = { for x in [1] : x => x }", None),
+            ("for_each = {}\n  count = 1", None),
+        ] {
+            assert_eq!(instances(argument).as_deref(), keys, "{argument}");
+        }
+        let files = [parsed("resource \"t\" \"a\" {\n}\n")];
+        let block = files[0].resources().next().unwrap().block;
+        assert_eq!(Scope::new(&files).instances(block), Instances::One);
+    }
+
+    #[test]
+    fn files_may_be_read_by_several_threads() {
+        fn assert_shared<T: Send + Sync>() {}
+        assert_shared::<SourceFile>();
+        assert_shared::<Bindings>();
+    }
+
+    #[test]
+    fn what_is_declared_twice_is_not_known() {
+        assert_eq!(value_of("locals {\n  x = local.a\n  a = 1\n}\nlocals {\n  a = 2\n}\n"), None);
+    }
+
+    #[test]
+    fn variables_have_types_and_files() {
+        let files = [parsed(
+            "variable \"a\" {\n  type = string\n  default = 5\n}\nvariable \"b\" {\n  type = number\n}\n\
+             variable \"c\" {\n  type = object({ a = string })\n  default = { a = \"x\", b = 1 }\n}\n\
+             variable \"d\" {\n  default = \"x\"\n}\n\
+             locals {\n  x = [var.a, var.d]\n  y = var.b\n  z = var.c\n}\n",
+        )];
+        let variables = |path: &str, text: &str| SourceFile::parse(path, text.to_owned()).unwrap();
+        let assigned = [
+            variables("b.auto.tfvars", "d = \"auto\"\n"),
+            variables("terraform.tfvars", "d = \"first\"\nb = \"no number\"\n"),
+            variables("a.auto.tfvars", "a = local.x\n"),
+        ];
+        let scope = Scope::new(&files);
+        let value = |name: &str| files[0].locals().find(|local| local.name == name).unwrap().value;
+        assert_eq!(scope.node(value("x")).value(), Json::parse("[\"5\",\"x\"]").ok());
+        assert_eq!(scope.node(value("y")).value(), None);
+        assert_eq!(scope.node(value("z")).value(), None);
+        let scope = Scope::new(&files).with_variable_files(&assigned);
+        assert_eq!(scope.node(value("y")).value(), None);
+        let Content::List(items) = scope.node(value("x")).content else { panic!("no list") };
+        assert_eq!(items[0].value(), None);
+        assert_eq!(items[1].value(), string("auto"));
+    }
+
+    #[test]
+    fn documents_of_data_sources_are_those_of_the_provider() {
+        let document = |body: &str| {
+            let text = format!(
+                "data \"aws_iam_policy_document\" \"d\" {{\n{body}\n}}\ndata \
+                 \"aws_iam_policy_document\" \"s\" {{\n  statement {{\n    sid = \"S\"\n    actions = \
+                 [\"s\"]\n  }}\n}}\nlocals {{\n  x = data.aws_iam_policy_document.d.minified_json\n}}\n"
+            );
+            value_of(&text).map(|value| match value {
+                Json::String(text) => text,
+                other => panic!("{other}"),
+            })
+        };
+        let known =
+            |body: &str, json: &str| assert_eq!(document(body).as_deref(), Some(json), "{body}");
+        known(
+            "statement {\n sid = \"A\"\n actions = [\"b\", \"a\", \"b\"]\n resources = [\"arn:&{aws:x}/<\"]\n \
+             principals {\n type = \"AWS\"\n identifiers = [\"1\", \"2\"]\n }\n \
+             principals {\n type = \"Service\"\n identifiers = [\"s\"]\n }\n \
+             condition {\n test = \"Bool\"\n variable = \"k\"\n values = [\"b\", \"a\"]\n }\n \
+             condition {\n test = \"Bool\"\n variable = \"j\"\n values = [true]\n }\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow","Action":["b","a"],"Resource":"arn:${aws:x}/\u003c","Principal":{"AWS":["2","1"],"Service":"s"},"Condition":{"Bool":{"j":"true","k":["b","a"]}}}]}"#,
+        );
+        known(
+            "policy_id = \"p\"\nversion = \"2008-10-17\"\nstatement {\n effect = \"Deny\"\n \
+             not_actions = [\"a\"]\n not_resources = [\"*\"]\n not_principals {\n type = \"*\"\n \
+             identifiers = [\"*\"]\n }\n}",
+            r#"{"Version":"2008-10-17","Id":"p","Statement":[{"Effect":"Deny","NotAction":"a","NotResource":"*","NotPrincipal":"*"}]}"#,
+        );
+        known("", r#"{"Version":"2012-10-17"}"#);
+        known(
+            "source_policy_documents = [data.aws_iam_policy_document.s.json]\nstatement {\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"s"},{"Effect":"Allow"}]}"#,
+        );
+        known(
+            "override_policy_documents = [data.aws_iam_policy_document.s.json]\n\
+             statement {\n sid = \"S\"\n actions = [\"replaced\"]\n}",
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"s"}]}"#,
+        );
+        for body in [
+            "dynamic \"statement\" {\n for_each = []\n}",
+            "statement {\n actions = [var.x]\n}",
+            "statement {\n sid = \"A\"\n}\nstatement {\n sid = \"A\"\n}",
+            "version = \"2008-10-17\"\nstatement {\n resources = [\"&{x}\"]\n}",
+            "source_policy_documents = [data.aws_iam_policy_document.d.json]",
+            "statement {\n new = 1\n}",
+        ] {
+            assert_eq!(document(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn layout_of_a_document_is_that_of_the_provider() {
+        let text = "data \"aws_iam_policy_document\" \"d\" {\n  statement {\n    actions = [\"a\", \"b\"]\n  \
+                    }\n}\nlocals {\n  x = data.aws_iam_policy_document.d.json\n}\n";
+        assert_eq!(
+            value_of(text),
+            string(
+                "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n      \"Effect\": \
+                 \"Allow\",\n      \"Action\": [\n        \"b\",\n        \"a\"\n      ]\n    }\n  ]\n}"
+            )
+        );
+        let files = [parsed(text)];
+        let node = Scope::new(&files).node(files[0].locals().next().unwrap().value);
+        assert!(matches!(node.content, Content::Computed { is_replaceable: false, .. }));
+    }
+
+    #[test]
+    fn files_beyond_the_module_are_not_read() {
+        let reader = |path: &str| {
+            Some(TextFile { path: format!("terraform/{path}"), text: "{\"a\": 1}".to_owned() })
+        };
+        for (path, name) in [
+            ("x.json", Some("terraform/x.json")),
+            ("${path.module}/a/x.json", Some("terraform/a/x.json")),
+            ("../x.json", None),
+            ("a/../x.json", None),
+            ("/etc/x.json", None),
+            ("~/x.json", Some("terraform/~/x.json")),
+            ("", None),
+        ] {
+            let files = [parsed(&format!("locals {{\n  x = file(\"{path}\")\n}}\n"))];
+            let scope = Scope::new(&files).with_reader(&reader);
+            let found = match scope.node(files[0].locals().next().unwrap().value).content {
+                Content::JsonText(JsonText { file, is_template: false, .. }) => file,
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn cycles_and_avalanches_end() {
+        for locals in [
+            "x = local.x",
+            "x = [local.x, local.x]",
+            "x = \"${local.x}${local.x}\"",
+            "x = { a = local.x.a }.a",
+            "x = local.y\n  y = { a = local.x }",
+            "x = local.x[local.x]",
+        ] {
+            assert_eq!(value_of(&format!("locals {{\n  {locals}\n}}\n")), None, "{locals}");
+        }
+        let open = "[".repeat(60);
+        let close = "]".repeat(60);
+        for step in [
+            "a@ = local.a#",
+            "a@ = \"${local.a#}${local.a#}\"",
+            "a@ = [local.a#, local.a#]",
+            "a@ = { b = { c = local.a#.b.c } }",
+            "a@ = true ? \"x${format(\"%s\", lower(\"${local.a#}\"))}\" : \"\"",
+            "a@ = jsonencode(jsondecode(jsonencode(local.a#)))",
+            &format!("a@ = {open}merge(format(\"%s\", local.a#)){close}"),
+        ] {
+            let mut text = "locals {\n  x = local.a600\n  a0 = \"0123456789\"\n".to_owned();
+            for n in 1..=600 {
+                let line = step.replace('@', &n.to_string()).replace('#', &(n - 1).to_string());
+                text += &format!("  {line}\n");
+            }
+            assert_eq!(value_of(&(text + "}\n")), None, "{step}");
+        }
+        for step in [
+            "resource \"t\" \"a@\" {\n  name = \"${t.a#.name}\"\n}\n",
+            "resource \"t\" \"a@\" {\n  name = \"${t.a#.arn}\"\n}\n",
+            "resource \"t\" \"a@\" {\n  for_each = { x = t.a#[\"x\"].name }\n  name = each.value\n}\n",
+            "data \"aws_iam_policy_document\" \"a@\" {\n  statement {\n    condition {\n      test = \
+             \"x\"\n      variable = \"y\"\n      values = \
+             [data.aws_iam_policy_document.a#.json]\n    }\n  }\n}\n",
+        ] {
+            let kind = if step.starts_with("data") { "data.aws_iam_policy_document" } else { "t" };
+            let mut text =
+                format!("locals {{\n  x = {kind}.a600.json\n  y = {kind}.a600.name\n}}\n");
+            for n in 1..=600 {
+                text += &step.replace('@', &n.to_string()).replace('#', &(n - 1).to_string());
+            }
+            assert_eq!(value_of(&text), None, "{step}");
+            assert_eq!(value_of(&text.replace("x =", "z =").replace("y =", "x =")), None, "{step}");
+        }
+    }
+
+    #[test]
+    fn resolvers_that_ask_in_turn_end() {
+        let text = "resource \"t\" \"a\" {\n  name = t.b.arn\n}\nresource \"t\" \"b\" {\n  name = \
+                    \"${t.a.arn}${t.a.arn}\"\n}\nlocals {\n  x = t.a.arn\n}\n";
+        assert_eq!(value_of(text), None);
     }
 }

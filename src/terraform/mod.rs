@@ -1,4 +1,5 @@
-//! Terraform's language: blocks out ([`format`]), labels ([`label`]), declarations in ([`read`]).
+//! Terraform's language: blocks out ([`format`]), labels ([`label`]), declarations in ([`read`]),
+//! whole files in ([`source`]) and what they evaluate to ([`evaluate`]).
 //!
 //! The types here are the little of HCL that generated files need. Expressions borrow from the
 //! entity they render, so a policy document is never copied on its way to the file.
@@ -14,6 +15,7 @@ pub mod label;
 mod literal;
 pub mod node;
 pub mod read;
+mod reference;
 mod scan;
 pub mod source;
 

@@ -504,3 +504,120 @@ fn opening_brace(text: &str, from: usize) -> Option<usize> {
         at += if trimmed.starts_with("/*") { trimmed.find("*/")? + 2 } else { return None };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> SourceFile {
+        SourceFile::parse("terraform/x.tf", text.to_owned()).unwrap()
+    }
+
+    const ROLE: &str = "# c\nresource \"aws_iam_role\" \"é\" /* { */ { # d\n  name = \"a\" # e\n  \
+                        policy = jsonencode(\n    { a = 1 }\n  )\n  provider = aws.other\n\n  \
+                        lifecycle {\n    ignore_changes = [tags[\"x\"], name, \"path\"]\n  }\n  \
+                        inline_policy {\n    name = \"p\"\n  }\n} // f\n";
+
+    #[test]
+    fn places_count_the_bytes_of_the_text_as_it_is() {
+        let crlf = ROLE.replace('\n', "\r\n");
+        for text in [ROLE.to_owned(), format!("\u{feff}{ROLE}"), format!("\u{feff}{crlf}"), crlf] {
+            let file = parsed(&text);
+            let resource = file.resources().next().unwrap();
+            let at = |span: Range<usize>| text[span].replace('\r', "");
+            assert_eq!(resource.address.to_string(), "aws_iam_role.é");
+            let block = at(resource.block.span());
+            assert!(block.starts_with("resource \"aws") && block.ends_with("}\n}"), "{block}");
+            let body = at(resource.block.body_span());
+            assert!(body.starts_with(" # d\n") && body.ends_with("  }\n"), "{body}");
+            let policy = resource.block.attribute("policy").unwrap();
+            assert_eq!(at(policy.span), "policy = jsonencode(\n    { a = 1 }\n  )");
+            assert_eq!(at(policy.key_span), "policy");
+            assert_eq!(policy.value.source().replace('\r', ""), "jsonencode(\n    { a = 1 }\n  )");
+            assert_eq!(resource.provider(), Some("aws.other"));
+            assert_eq!(resource.ignored_changes(), ["tags", "name", "path"]);
+            assert!(!resource.is_repeated());
+            let nested = resource.block.blocks().nth(1).unwrap();
+            assert_eq!(
+                (nested.name(), nested.value("name").unwrap().source()),
+                ("inline_policy", "\"p\"")
+            );
+            assert_eq!(file.position(text.find("name").unwrap()), (3, 3));
+        }
+    }
+
+    #[test]
+    fn one_line_blocks_have_places_too() {
+        let text = "resource aws_iam_role a { name = \"x\" }\nlocals {}\n";
+        let file = parsed(text);
+        let block = file.resources().next().unwrap().block;
+        assert_eq!(&text[block.body_span()], " name = \"x\" ");
+        assert_eq!(&text[block.attribute("name").unwrap().span], "name = \"x\"");
+        assert_eq!(&text[file.blocks().nth(1).unwrap().body_span()], "");
+    }
+
+    #[test]
+    fn all_changes_may_be_ignored() {
+        for (list, names) in [("all", vec!["all"]), ("[\"*\"]", vec!["all"]), ("[]", vec![])] {
+            let file = parsed(&format!(
+                "resource \"a\" \"b\" {{\n  lifecycle {{\n    ignore_changes = {list}\n  }}\n}}\n"
+            ));
+            assert_eq!(file.resources().next().unwrap().ignored_changes(), names);
+        }
+    }
+
+    #[test]
+    fn targets_have_keys() {
+        let file = parsed(
+            "import {\n  to = aws_iam_role.a[\"$${x}\"]\n  id = \"y\"\n}\n\
+             import {\n  to = aws_iam_role.a[0]\n  identity = { name = \"a\" }\n}\n\
+             import {\n  to = module.m.aws_iam_role.a\n  id = \"y\"\n}\n\
+             import {\n  for_each = local.x\n  to = aws_iam_role.a[each.key]\n  id = each.value\n}\n\
+             moved {\n  from = aws_iam_role.a\n  to = aws_iam_role.b\n}\n\
+             removed {\n  from = aws_iam_role.c\n  lifecycle {\n    destroy = false\n  }\n}\n\
+             removed {\n  from = aws_iam_role.d\n}\n",
+        );
+        let target = |target: Option<Target>| target.map(|target| target.to_string());
+        let imports: Vec<_> = file.imports().collect();
+        assert_eq!(
+            imports.iter().map(|import| target(import.to.clone())).collect::<Vec<_>>(),
+            [
+                Some("aws_iam_role.a[\"$${x}\"]".to_owned()),
+                Some("aws_iam_role.a[0]".to_owned()),
+                None,
+                None
+            ]
+        );
+        assert_eq!(imports[0].to.as_ref().unwrap().key, Some(InstanceKey::Text("${x}".to_owned())));
+        assert!(imports[0].id.is_some() && imports[1].id.is_none() && imports[3].has_for_each);
+        let moved = file.moved().next().unwrap();
+        assert_eq!(target(moved.from).as_deref(), Some("aws_iam_role.a"));
+        assert_eq!(target(moved.to).as_deref(), Some("aws_iam_role.b"));
+        let destroys: Vec<_> = file.removed().map(|removed| removed.destroys).collect();
+        assert_eq!(destroys, [Some(false), Some(true)]);
+    }
+
+    #[test]
+    fn the_rest_of_a_module_is_found() {
+        let file = parsed(
+            "terraform {}\nprovider \"aws\" {\n  alias = \"x\"\n}\nmodule \"m\" {\n  source = \"x\"\n}\n\
+             variable \"v\" {\n  default = 1\n}\nlocals {\n  a = 1\n}\nlocals {\n  b = 2\n}\n\
+             data \"aws_iam_policy_document\" \"d\" {\n}\n",
+        );
+        assert!(file.has_modules() && file.terraform_blocks().count() == 1);
+        assert_eq!(file.providers().next().unwrap().0, "aws");
+        assert_eq!(file.variables().next().unwrap().0, "v");
+        assert_eq!(file.locals().map(|local| local.name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(file.data_sources().next().unwrap().address.label, "d");
+        assert!(!file.is_override() && file.resources().next().is_none());
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let error = |text: &str| SourceFile::parse("x.tf", text.to_owned()).unwrap_err();
+        assert_eq!(error("\u{feff}a = 1\nb = = 2\n").line, 2);
+        let heredoc = error("a = [<<EOT\nx\nEOT, <<EOT\ny\nEOT\n]\n");
+        assert_eq!((heredoc.line, heredoc.column), (1, 6), "{heredoc}");
+        assert!(!error("a = \n").message.contains('\n'));
+    }
+}
