@@ -14,7 +14,7 @@
 //! 5. Entities become raw JSON and, through [`terraform`], `.tf` files.
 //! 6. [`sync`] does 3 to 5 on top of a fetched commit, says with [`commit_message`] who did it, and
 //!    pushes: again from the fetch when somebody else was first.
-//! 7. [`github`] shows what is to be decided by people as a pull request.
+//! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
 //! 8. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`reconcile`],
@@ -23,6 +23,7 @@
 pub mod aws;
 pub mod cli;
 pub mod commit_message;
+pub mod conflict;
 pub mod credentials;
 pub mod directory;
 pub mod error;
