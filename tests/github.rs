@@ -5,15 +5,19 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aws_iam_gitops::conflict::{self, Conflict};
 use aws_iam_gitops::credentials::Clock;
 use aws_iam_gitops::error;
 use aws_iam_gitops::github::{GitHubError, PullRequest, PullRequests, is_passing};
-use aws_iam_gitops::repository::{Credentials, Login, Remote};
+use aws_iam_gitops::repository::{
+    Anonymous, Commit, Credentials, Expected, Login, Oid, Person, Remote, Repository, Tree,
+};
 use aws_iam_gitops::settings::environment::Environment;
 use aws_iam_gitops::settings::{SyncArguments, SyncSettings};
 use serde_json::{Value, json};
 
 use support::fake_github::{FakeGitHub, Fault, How, Pull};
+use support::git_server::{Bare, GitServer, git};
 
 const TOKEN: &str = "ghs_s3cretToken";
 const BRANCH: &str = "aws-iam-gitops/conflict/iam_role.deploy";
@@ -401,4 +405,143 @@ async fn repository_that_is_not_on_github_has_none() {
         let found = PullRequests::open(&settings(variables), credentials, clock).unwrap();
         assert_eq!(found.is_some(), is_there, "{variables:?}");
     }
+}
+
+const FILE: &str = "terraform/iam_role.deploy.tf";
+const BASE: &str = "max_session_duration = 3600\n";
+
+/// One look at a conflict, as the pipeline takes it.
+struct Look<'a> {
+    repository: Repository,
+    pulls: &'a PullRequests,
+    _folder: tempfile::TempDir,
+}
+
+impl<'a> Look<'a> {
+    fn new(url: &str, pulls: &'a PullRequests) -> Look<'a> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let remote = Remote::parse(url).expect("an address");
+        let repository = Repository::open(remote, folder.path(), Arc::new(Anonymous), None);
+        Look { repository: repository.expect("a clone"), pulls, _folder: folder }
+    }
+
+    /// Brings AWS's version to the branch and its pull request; whether anything was to do.
+    fn show(&mut self, actual: &str) -> (bool, PullRequest) {
+        let branch = conflict::branch("", FILE);
+        let main = self.repository.fetch("main").expect("the server").expect("a head");
+        let there = self.repository.fetch_also(&[&branch]).expect("the server")[0];
+        let tree = self.repository.tree(Some(main), "").expect("a tree");
+        let desired = tree.read(FILE).expect("the clone").expect("a file");
+        let desired = String::from_utf8(desired).expect("UTF-8");
+        tree.write(FILE, actual.as_bytes()).expect("a file");
+        let history = self.repository.log_of_paths("main", main, &[FILE], "roles/deploy.json", 10);
+        let history = history.expect("the server");
+        let conflict = Conflict {
+            kind: "role",
+            name: "deploy",
+            path: FILE,
+            default_branch: "main",
+            base: Some(BASE),
+            desired: Some(&desired),
+            actual: Some(actual),
+            records: &[],
+            earlier: "",
+            history: &history,
+        };
+        let found = self.pulls.find_open(&branch, "main").expect("GitHub");
+        let body = |earlier: &str| Conflict { earlier, ..conflict.clone() }.body();
+        let is_same = found.is_some_and(|found| found.body.trim() == body(&found.body).trim())
+            && there.is_some_and(|there| self.holds(there, &tree));
+        if !is_same {
+            let (parents, expected) = match there {
+                Some(there) => (vec![there, main], Expected::At(there)),
+                None => (vec![main], Expected::Absent),
+            };
+            let person = Person { name: "p".to_owned(), email: "p@example.com".to_owned() };
+            let about = Commit {
+                message: "conflict".to_owned(),
+                author: person.clone(),
+                committer: person,
+                author_time: 1_700_000_000,
+                time: 1_700_000_000,
+            };
+            let commit = self.repository.commit_on(&tree, &about, &parents).expect("the clone");
+            if let Some(commit) = commit {
+                self.repository.push_to(commit, &branch, expected).expect("the server");
+            }
+        }
+        let title = conflict.title();
+        let pull = self.pulls.open_or_revise(&branch, "main", &title, body).expect("GitHub");
+        (!is_same, pull)
+    }
+
+    fn holds(&self, commit: Oid, tree: &Tree) -> bool {
+        let there = self.repository.tree(Some(commit), "").expect("a tree");
+        there.has_changes_of(tree).expect("the clone")
+    }
+}
+
+/// What merging the pull request would make of the file, by Git itself.
+fn merged(bare: &Bare) -> String {
+    let branch = conflict::branch("", FILE);
+    let tree = git(&bare.path, &["merge-tree", "--write-tree", "main", &branch]);
+    bare.content(tree.trim(), FILE)
+}
+
+#[test]
+fn conflict_is_shown_followed_and_closed() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _inside = runtime.enter();
+    let server = GitServer::start();
+    let bare = server.repository("r");
+    bare.commit("main", &[(FILE, Some(BASE)), ("roles/deploy.json", Some("{}"))], "export");
+    bare.commit("main", &[(FILE, Some("max_session_duration = 7200\n"))], "longer sessions");
+    let case = Case::new();
+    let heads = bare.clone();
+    case.fake.with_heads(move |branch| heads.head(branch));
+    let look = || Look::new(&server.url_of("r"), &case.pulls);
+
+    let (_, pull) = look().show("max_session_duration = 900\n");
+    assert_eq!((pull.number, pull.title.as_str()), (1, "role deploy changed in Git and in AWS"));
+    for said in
+        ["\n+max_session_duration = 7200", "\n+max_session_duration = 900", "longer sessions"]
+    {
+        assert!(pull.body.contains(said), "{said}: {}", pull.body);
+    }
+    assert_eq!(merged(&bare), "max_session_duration = 900\n");
+    let first = bare.head(BRANCH);
+    case.fake.take_calls();
+
+    // Nothing changed, but elsewhere.
+    bare.commit("main", &[("other", Some("1"))], "noise");
+    let (has_changed, again) = look().show("max_session_duration = 900\n");
+    assert_eq!((has_changed, bare.head(BRANCH)), (false, first));
+    assert_eq!(again, pull);
+    assert_eq!(case.fake.take_calls(), [LIST, LIST]);
+
+    // Git moves on, then AWS.
+    bare.commit("main", &[(FILE, Some("max_session_duration = 43200\n"))], "longest sessions");
+    let (has_changed, updated) = look().show("max_session_duration = 900\n");
+    assert!(has_changed && updated.body.contains("longest sessions"), "{}", updated.body);
+    assert_eq!(merged(&bare), "max_session_duration = 900\n");
+    let (has_changed, updated) = look().show("max_session_duration = 1800\n");
+    assert!(has_changed && updated.body.contains("+max_session_duration = 1800"));
+    assert_eq!(merged(&bare), "max_session_duration = 1800\n");
+    assert_eq!(bare.files(BRANCH), ["other", "roles/deploy.json", FILE]);
+    assert_eq!(case.fake.world().pulls.len(), 1);
+
+    // AWS follows Git.
+    let mut look = look();
+    look.repository.fetch("main").expect("the server");
+    let start = conflict::branch_start("");
+    let heads: Vec<_> = look.repository.heads(&start).collect();
+    assert_eq!(heads.len(), 1);
+    let open = case.pulls.list_open(&start, "main").expect("GitHub");
+    assert_eq!(open[0].branch, heads[0].0);
+    let text = conflict::resolved("role", "deploy", "main");
+    assert!(case.pulls.close_with_comment(open[0].number, &text).expect("GitHub"));
+    look.repository.remove_branch(heads[0].0, heads[0].1).expect("the server");
+    assert_eq!(bare.head(BRANCH), None);
+    assert_eq!(case.fake.world().pulls[0].comments, [text]);
+    bare.check();
 }

@@ -56,6 +56,9 @@ impl Pull {
     }
 }
 
+/// What somebody else does meanwhile.
+type Before = Box<dyn FnOnce(&mut Vec<Pull>) + Send>;
+
 /// The commit at the head of a branch, if there is one.
 type Heads = Box<dyn Fn(&str) -> Option<String> + Send>;
 
@@ -68,7 +71,7 @@ pub struct World {
     /// `GET /repos/o/n/pulls`, without what was asked for.
     pub calls: Vec<String>,
     /// Called before a pull request is opened.
-    pub before_opening: Option<Box<dyn FnOnce(&mut Vec<Pull>) + Send>>,
+    pub before_opening: Option<Before>,
     heads: Heads,
 }
 
