@@ -16,10 +16,10 @@ use tokio::runtime::Handle;
 
 use crate::aws::Secrets;
 use crate::error::Refused;
+use crate::github::Deadline;
 use crate::repository::{Credentials, Login, Remote};
 use crate::settings::{Stored, SyncSettings, TokenSource};
 use github_app::App;
-pub use github_app::GitHubError;
 use helper::Helper;
 
 /// The ways to give a token, for a hint.
@@ -103,9 +103,6 @@ struct Vault {
     runtime: Handle,
     deadline: Deadline,
 }
-
-/// From when on nothing is waited for.
-type Deadline = Arc<Mutex<Option<Instant>>>;
 
 impl Vault {
     fn read(&self, place: &Stored) -> anyhow::Result<SecretString> {

@@ -13,7 +13,9 @@ use crate::known::{KnownResource, is_default};
 use crate::reconcile::{Argument, Identity, Resource, State};
 use crate::resource::{Entity, KINDS, ResourceType, resource_type};
 use crate::terraform::Address;
-use crate::terraform::evaluate::{Bindings, Facts, Instances, Reference, Resolver, Scope, TextFile};
+use crate::terraform::evaluate::{
+    Bindings, Facts, Instances, Reference, Resolver, Scope, TextFile,
+};
 use crate::terraform::node::{Content, Node};
 use crate::terraform::source::{self, SourceFile, SyntaxError};
 
@@ -103,15 +105,13 @@ impl Entities {
         self.by_name.contains_key(&(resource_type.to_owned(), folded(named_by)))
     }
 
-    fn attribute<'a>(&self, scope: &Scope<'a>, reference: &Reference<'_, 'a>) -> Option<String> {
+    fn attribute(&self, reference: &Reference) -> Option<String> {
         let (_, of) = resource_type(&reference.address.resource_type)?;
         let attributes = match reference.block {
             None => self.by_address.get(&reference.address.to_string())?,
             Some(block) => {
                 let value = |name: &&str| match block.value(name) {
-                    Some(value) => {
-                        scope.node_with(value, reference.bindings).text().map(str::to_owned)
-                    }
+                    Some(_) => reference.argument(name),
                     None => default(of, name),
                 };
                 let named_by: Vec<String> = of.identity.iter().map(value).collect::<Option<_>>()?;
@@ -187,7 +187,7 @@ impl Desired {
             texts.insert(file.path.clone(), file.text.clone());
             Some(file)
         };
-        let resolver: &Resolver = &|scope, reference| entities.attribute(scope, reference);
+        let resolver: &Resolver = &|reference| entities.attribute(reference);
         let scope = Scope::new(self.files.values())
             .with_variable_files(&self.variables)
             .with_facts(facts)
@@ -389,8 +389,7 @@ impl Desired {
         claimed: &'a BTreeSet<usize>,
     ) -> impl Iterator<Item = &'a Declared> {
         let is_main = |declared: &Declared| {
-            resource_type(&declared.address.resource_type)
-                .is_some_and(|(_, of)| of.owner.is_none())
+            resource_type(&declared.address.resource_type).is_some_and(|(_, of)| of.owner.is_none())
         };
         self.declared
             .iter()
@@ -423,15 +422,13 @@ fn imports<'a>(
 }
 
 /// What declares resources of other types inside itself, such as a role's `managed_policy_arns`.
-fn note_covered<'a>(
-    found: &source::Resource<'a>,
-    scope: &Scope<'a>,
-    opaque: &mut Vec<Opaque>,
-) {
+fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mut Vec<Opaque>) {
     let block = found.block;
     let has = |name: &str| {
         block.attribute(name).is_some()
-            || block.blocks().any(|nested| nested.labels().chain([nested.name()]).any(|it| it == name))
+            || block
+                .blocks()
+                .any(|nested| nested.labels().chain([nested.name()]).any(|it| it == name))
     };
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {

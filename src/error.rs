@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::aws::{CallError, DumpError};
-use crate::credentials::GitHubError;
+use crate::github::GitHubError;
 use crate::repository::{GitError, RemoteError};
 use crate::settings::SettingsError;
 

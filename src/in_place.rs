@@ -11,7 +11,7 @@ use crate::known::KnownResource;
 use crate::reconcile::{Argument, Identity, Resource, State, match_arguments};
 use crate::resource::resource_type;
 use crate::terraform::edit::{self, Match, Meaning, Splice};
-use crate::terraform::node::Node;
+use crate::terraform::node::{Content, Node};
 use crate::terraform::source::{self, SourceFile};
 use crate::terraform::{Block, Body, Expression, format};
 
@@ -150,7 +150,19 @@ impl Edit<'_> {
             return self.refuse(edits, obstacle("stands for several resources"));
         }
         let attribute = block.attribute(name);
+        let reference = match (read, self.value(known, name)) {
+            // What was said by way of something else is said by way of something else again.
+            (
+                Some(Argument::Read(node @ Node { content: Content::Computed { .. }, .. })),
+                Some(value @ Expression::Reference(_)),
+            ) => Some((node, format::expression(&value))),
+            _ => None,
+        };
         let splices = match (read, actual) {
+            (Some(_), Some(_)) if reference.is_some() => reference
+                .map(|(node, text)| Splice { file: None, span: node.span.clone(), text })
+                .into_iter()
+                .collect(),
             (Some(Argument::Read(node)), Some(Argument::Known { value, meaning })) => {
                 let base = match base {
                     Some(Argument::Known { value, .. }) => Some(value),
@@ -180,8 +192,7 @@ impl Edit<'_> {
                     vec![Splice { file: None, span: attribute.value.span(), text }]
                 } else {
                     let order = self.order(known);
-                    let present: Vec<_> =
-                        block.attributes().map(|it| (it.name, it.span)).collect();
+                    let present: Vec<_> = block.attributes().map(|it| (it.name, it.span)).collect();
                     vec![edit::insert_attribute(
                         file.text(),
                         block.body_span(),
@@ -247,9 +258,8 @@ impl Edit<'_> {
         let mut homeless = Vec::new();
         for known in new {
             let wanted = known.address.to_string();
-            let is_taken = |address: &String| {
-                self.desired.declares(address) || edits.new.contains(address)
-            };
+            let is_taken =
+                |address: &String| self.desired.declares(address) || edits.new.contains(address);
             let free = std::iter::once(wanted.clone())
                 .chain((2..).map(|number| format!("{wanted}__{number}")))
                 .find(|address| !is_taken(address))
@@ -277,14 +287,19 @@ impl Edit<'_> {
             !edits.leaving.contains(&self.desired.at(**index).full_address)
                 && !self.desired.at(**index).is_instance
         };
-        let of_type = self.found.places.iter().filter(|(identity, _)| {
-            identity.0 == known.address.resource_type
-        });
+        let of_type = self
+            .found
+            .places
+            .iter()
+            .filter(|(identity, _)| identity.0 == known.address.resource_type);
         let last = |places: &mut dyn Iterator<Item = &usize>| {
-            places.filter(stays).max_by_key(|index| {
-                let declared = self.desired.at(**index);
-                (&declared.file, declared.index)
-            }).copied()
+            places
+                .filter(stays)
+                .max_by_key(|index| {
+                    let declared = self.desired.at(**index);
+                    (&declared.file, declared.index)
+                })
+                .copied()
         };
         let main = self.found.places.iter().find(|(identity, _)| {
             resource_type(&identity.0).is_some_and(|(_, of)| of.owner.is_none())

@@ -27,10 +27,8 @@ pub struct KnownResource {
 pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
     let context = Context { references: Default::default(), ..context.clone() };
     let body = entity.terraform(&context);
-    let import_ids: BTreeMap<String, &str> = body
-        .declarations()
-        .filter_map(|(address, id)| Some((address.to_string(), id?)))
-        .collect();
+    let import_ids: BTreeMap<String, &str> =
+        body.declarations().filter_map(|(address, id)| Some((address.to_string(), id?))).collect();
     let blocks = body.blocks.iter().filter(|block| block.keyword == "resource");
     let known = |block: &Block| {
         let address = address_of(block);
@@ -93,21 +91,19 @@ pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
 }
 
 fn address_of(block: &Block) -> Address {
-    Address {
-        resource_type: block.labels[0].clone().into(),
-        label: block.labels[1].clone(),
-    }
+    Address { resource_type: block.labels[0].clone().into(), label: block.labels[1].clone() }
 }
 
 /// What Terraform is told to leave alone.
 fn ignored(block: &Block) -> std::collections::BTreeSet<String> {
     let lifecycle = block.blocks.iter().filter(|nested| nested.keyword == "lifecycle");
-    let lists = lifecycle.flat_map(|nested| &nested.attributes).filter_map(|(name, value)| {
-        match (*name, value) {
-            ("ignore_changes", Expression::List(names)) => Some(names),
-            _ => None,
-        }
-    });
+    let lists =
+        lifecycle.flat_map(|nested| &nested.attributes).filter_map(|(name, value)| {
+            match (*name, value) {
+                ("ignore_changes", Expression::List(names)) => Some(names),
+                _ => None,
+            }
+        });
     let name = |name: &Expression| match name {
         Expression::Reference(name) => Some(name.clone()),
         _ => None,
@@ -128,8 +124,9 @@ fn resolve(
         Expression::Number(number) => Json::Number(number.to_string()),
         Expression::List(items) => Json::Array(items.iter().map(resolved).collect()),
         Expression::Map(entries) => {
-            let entry =
-                |(key, value): &(_, Expression)| (nfc(std::convert::AsRef::as_ref(key)), resolved(value));
+            let entry = |(key, value): &(_, Expression)| {
+                (nfc(std::convert::AsRef::as_ref(key)), resolved(value))
+            };
             Json::Object(entries.iter().map(entry).collect())
         }
         Expression::JsonEncode(json) => (*json).clone(),

@@ -14,7 +14,8 @@
 //! 5. Entities become raw JSON and, through [`terraform`], `.tf` files.
 //! 6. [`sync`] does 3 to 5 on top of a fetched commit, says with [`commit_message`] who did it, and
 //!    pushes: again from the fetch when somebody else was first.
-//! 7. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
+//! 8. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`reconcile`],
 //! [`event`], [`commit_message`] do no I/O.
@@ -22,6 +23,7 @@
 pub mod aws;
 pub mod cli;
 pub mod commit_message;
+pub mod conflict;
 pub mod credentials;
 pub mod desired;
 pub mod directory;
@@ -29,6 +31,7 @@ pub mod error;
 pub mod event;
 pub mod export;
 pub mod file_name;
+pub mod github;
 pub mod in_place;
 pub mod inventory;
 pub mod invisible;

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Account;
+use crate::desired::Desired;
 use crate::directory::Files;
 use crate::invisible::visible;
 use crate::resource::{Context, Entity, JsonOnly, Kind};
-use crate::desired::Desired;
 use crate::terraform::read::{Declarations, declarations, json_declarations};
 use crate::terraform::{Address, Block, Body, Expression, format};
 
@@ -141,8 +141,7 @@ impl<'a> Module<'a> {
     /// syntax, or one that imports it and leaves the resource to be written.
     pub fn declared_elsewhere(&self, entity: &dyn Entity, context: &Context) -> Option<JsonOnly> {
         let is_json = |path: &str| path.ends_with(".json");
-        let is_lone =
-            |(to, _): &&(Address, Option<String>)| !self.declares(to);
+        let is_lone = |(to, _): &&(Address, Option<String>)| !self.declares(to);
         let lone = |found: &Declarations| Declarations {
             imports: found.imports.iter().filter(is_lone).cloned().collect(),
             ..Declarations::default()

@@ -61,11 +61,7 @@ pub enum Verdict {
 }
 
 /// Who is ahead.
-pub fn reconcile(
-    base: Option<&State>,
-    desired: Option<&State>,
-    actual: Option<&State>,
-) -> Verdict {
+pub fn reconcile(base: Option<&State>, desired: Option<&State>, actual: Option<&State>) -> Verdict {
     if base.is_some() && actual.is_some() && desired.is_some_and(|it| it.lost(base, actual)) {
         return Verdict::Conflicting;
     }
@@ -110,11 +106,14 @@ impl State {
     pub fn matches(&self, other: &State) -> Match {
         let mut found = Match::Same;
         for (identity, resource) in &self.resources {
-            found = worse(found, match other.resources.get(identity) {
-                Some(other) => resource.matches(other),
-                None if other.covered.contains(&identity.0) => Match::Assumed,
-                None => Match::Differs,
-            });
+            found = worse(
+                found,
+                match other.resources.get(identity) {
+                    Some(other) => resource.matches(other),
+                    None if other.covered.contains(&identity.0) => Match::Assumed,
+                    None => Match::Differs,
+                },
+            );
         }
         let is_more = |identity: &Identity| !self.resources.contains_key(identity);
         if other.resources.keys().any(is_more) { Match::Differs } else { found }

@@ -200,6 +200,8 @@ pub struct SyncSettings {
     /// A file of certificate authorities that servers are trusted by besides the system's.
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
+    /// The address of GitHub's REST API; none: the repository is not known to be on GitHub.
+    pub github_api: Option<Url>,
     /// Calls to AWS in flight at once.
     pub concurrency: usize,
     /// How long to wait before looking again for what AWS did not find.
@@ -242,7 +244,18 @@ impl SyncSettings {
         if let TokenSource::GitHubApp(app) = &mut token {
             app.place(&repository)?;
         }
+        let github_api = repository.owner_and_name().and_then(|_| {
+            let workflow = environment.workflow.filter(|(server, _)| {
+                repository.url().is_some_and(|url| url.origin() == server.origin())
+            });
+            let is_github = matches!(token, TokenSource::GitHubApp(_)) || repository.is_github();
+            environment
+                .github_api
+                .or_else(|| repository.github_api().filter(|_| is_github))
+                .or_else(|| workflow.map(|(_, api)| api))
+        });
         Ok(SyncSettings {
+            github_api,
             branch: arguments.branch.or(environment.branch).unwrap_or_else(|| "main".to_owned()),
             clone: environment.clone.unwrap_or_else(|| {
                 values::default_clone(&repository, environment.cache.as_deref())

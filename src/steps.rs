@@ -319,9 +319,9 @@ impl<'a> Steps<'a> {
 
     /// Whether this run may write the files of an entity.
     fn is_wanted(&self, entity: &dyn Entity) -> bool {
-        self.options.only.is_none_or(|only| {
-            only.contains(&(entity.kind().plural, entity.key().to_owned()))
-        })
+        self.options
+            .only
+            .is_none_or(|only| only.contains(&(entity.kind().plural, entity.key().to_owned())))
     }
 
     /// An entity that AWS has; none: its raw JSON is of no use, so it stays as it is.
@@ -482,9 +482,11 @@ impl<'a> Steps<'a> {
     /// Why a file cannot be read back, if it cannot.
     fn read_back(&mut self, path: &str) -> anyhow::Result<Option<String>> {
         let Some(text) = self.module.raw(path)? else { return Ok(None) };
-        Ok(self.desired.add(path, text).err().map(|error| {
-            format!("line {} column {}: {}", error.line, error.column, error.message)
-        }))
+        Ok(self
+            .desired
+            .add(path, text)
+            .err()
+            .map(|error| format!("line {} column {}: {}", error.line, error.column, error.message)))
     }
 
     /// The resources of an entity as AWS and as the raw JSON have it.
@@ -536,7 +538,9 @@ impl<'a> Steps<'a> {
         summary: &mut KindSummary,
     ) -> anyhow::Result<()> {
         let json_only = self.json_only(candidate.entity());
-        if json_only.is_none() && let Some(found) = self.find(&candidate) {
+        if json_only.is_none()
+            && let Some(found) = self.find(&candidate)
+        {
             let own = candidate.entity().terraform_path();
             let is_elsewhere = |index: &usize| self.desired.at(*index).file != own;
             if !self.options.overwrite || found.places.values().any(is_elsewhere) {
@@ -706,8 +710,7 @@ impl<'a> Steps<'a> {
             .map(|base| known::resources(base.as_ref(), &self.context));
         let base_state = known_base.as_deref().map(known::state);
         let actual_state = known::state(&known_actual);
-        let mut verdict =
-            reconcile(base_state.as_ref(), Some(&found.state), Some(&actual_state));
+        let mut verdict = reconcile(base_state.as_ref(), Some(&found.state), Some(&actual_state));
         if self.options.adopt && base.is_none() && verdict == Verdict::Conflicting {
             // What a person wrote before there was any raw JSON is ahead of AWS.
             verdict = Verdict::Pending;
@@ -770,13 +773,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Of a file of ours that nobody edited, takes out what a person's file declares, too.
-    fn hand_over(
-        &self,
-        found: &Found,
-        entity: &dyn Entity,
-        old: Option<&str>,
-        edits: &mut Edits,
-    ) {
+    fn hand_over(&self, found: &Found, entity: &dyn Entity, old: Option<&str>, edits: &mut Edits) {
         let own = entity.terraform_path();
         let is_anothers = self.is_anothers();
         let edit = self.edit(found, None, Some(entity), false, &is_anothers);
@@ -867,9 +864,7 @@ impl<'a> Steps<'a> {
         git: Vec<FileChange>,
     ) {
         let Some(entity) = actual.or(base) else { return };
-        let rendered = |of: Option<&dyn Entity>| {
-            of.map(|of| self.rendered(of)).unwrap_or_default()
-        };
+        let rendered = |of: Option<&dyn Entity>| of.map(|of| self.rendered(of)).unwrap_or_default();
         let aws = FileChange {
             path: entity.terraform_path(),
             before: rendered(base),
@@ -1062,8 +1057,7 @@ impl<'a> Steps<'a> {
                     .any(|(address, _)| reference.starts_with(&format!("{address}.")))
             })
         };
-        desired.is_some_and(declares)
-            || self.module.has_under_our_address(entity, &self.context)
+        desired.is_some_and(declares) || self.module.has_under_our_address(entity, &self.context)
     }
 
     /// Notes what other entities may refer to: as things are until this entity is decided on, and

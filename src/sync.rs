@@ -163,8 +163,7 @@ impl Run<'_> {
         let tree = block_in_place(|| self.repository.tree(head, seen.coverage.prefix()))?;
         let wanted = |kind: &Kind| seen.coverage.kinds.contains(kind.plural);
         inventory::add_companions(&seen.source, &tree, &wanted, &mut seen.inventory).await?;
-        let options =
-            Options { dry_run: self.task.dry_run, ..Options::new(&seen.coverage) };
+        let options = Options { dry_run: self.task.dry_run, ..Options::new(&seen.coverage) };
         let read = std::mem::take(&mut seen.inventory);
         let account = self.source.account();
         let (mut summary, read) = block_in_place(|| export::write(&tree, &options, account, read))?;

@@ -385,7 +385,8 @@ async fn app_gets_a_token_for_one_repository_and_renews_it_before_it_ends() {
     let case = app_case(&address, &[]);
     assert_eq!(case.pair().await, "x-access-token ghs_installation1");
     assert_eq!(fake.calls(), [KEY, FIND, EXCHANGE]);
-    let scope = json!({"repositories": ["n"], "permissions": {"contents": "write"}});
+    let permissions = json!({"contents": "write", "pull_requests": "write"});
+    let scope = json!({"repositories": ["n"], "permissions": permissions});
     assert_eq!(fake.world().asked_for, [scope]);
 
     let forward = |duration| {
@@ -400,6 +401,19 @@ async fn app_gets_a_token_for_one_repository_and_renews_it_before_it_ends() {
     assert_eq!(fake.calls(), [KEY, EXCHANGE]);
     case.refused().await;
     assert_eq!(case.pair().await, "x-access-token ghs_installation3");
+}
+
+#[tokio::test]
+async fn app_that_may_not_open_pull_requests_pushes_all_the_same() {
+    let message = "The permissions requested are not granted to this installation.";
+    let mut world = with_app(&KEYS);
+    let refused = (422, vec![], json!({"message": message, "status": "422"}));
+    world.faults = vec![(200, vec![], json!({"id": 77})), refused];
+    let (fake, address) = serve(world).await;
+    assert_eq!(app_case(&address, &[]).pair().await, "x-access-token ghs_installation1");
+    assert_eq!(fake.calls(), [KEY, FIND, EXCHANGE, EXCHANGE]);
+    let scope = json!({"repositories": ["n"], "permissions": {"contents": "write"}});
+    assert_eq!(fake.world().asked_for, [scope]);
 }
 
 #[tokio::test]
@@ -473,7 +487,8 @@ async fn refusal_of_github_says_what_to_do() {
     let error = app_case(&address, &wrong).error().await;
     assert!(error.contains("hint: AWS_IAM_GITOPS_GITHUB_APP_INSTALLATION_ID"), "{error}");
 
-    fake.world().faults = vec![(422, vec![], json!({"message": "The permissions\nrequested"}))];
+    let refused = (422, vec![], json!({"message": "The permissions\nrequested"}));
+    fake.world().faults = vec![(200, vec![], json!({"id": 77})), refused.clone(), refused];
     let error = app_case(&address, &[]).error().await;
     assert!(error.contains("The permissions\\u{a}requested"), "{error}");
     assert!(error.contains("`Contents: read and write`"), "{error}");

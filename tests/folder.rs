@@ -1127,8 +1127,7 @@ mod edits {
             ("another label", |place| {
                 let text = place.read(FILE).replace("\"deploy\" {", "\"ci\" {");
                 let text = text.replace("aws_iam_role.deploy", "aws_iam_role.ci");
-                let moved =
-                    "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
+                let moved = "moved {\n  from = aws_iam_role.deploy\n  to   = aws_iam_role.ci\n}\n";
                 place.write(FILE, &format!("{moved}\n{text}"));
             }),
         ];

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_iam_gitops::repository::{
-    Anonymous, Commit, Credentials, GitError, Login, Oid, Person, Reason, Remote, Repository, Tree,
+    Anonymous, Commit, Credentials, Expected, GitError, Login, Oid, Person, Reason, Remote,
+    Repository, Tree,
 };
 use support::git_server::{Bare, Fault, GitServer, How, basic, git};
 use support::tls_server::{Certificate, TlsServer};
@@ -865,5 +866,226 @@ fn file_without_certificates_is_refused() {
         let error = opened.err().unwrap();
         assert_eq!(error.reason, Reason::Tls);
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+const CONFLICT: &str = "aws-iam-gitops/conflict/iam_role.deploy";
+
+/// A commit of a file for the conflict's branch, on top of these.
+fn version(client: &Client, main: Option<Oid>, content: &str, parents: &[Oid]) -> Option<Oid> {
+    let tree = client.repository.tree(main, "").unwrap();
+    tree.write("terraform/deploy.tf", content.as_bytes()).unwrap();
+    client.repository.commit_on(&tree, &about("conflict"), parents).unwrap()
+}
+
+#[test]
+fn branch_is_made_beside_and_moves_forward_with_the_default_branch() {
+    for (url, bare, _keep) in places() {
+        bare.commit("main", &[("terraform/deploy.tf", Some("git 1"))], "begin");
+        let mut client = Client::new(&url);
+        let main = client.repository.fetch("main").unwrap();
+        assert_eq!(client.repository.fetch_also(&[CONFLICT]).unwrap(), [None], "{url}");
+        let first = version(&client, main, "aws 1", main.as_slice()).unwrap();
+        client.repository.push_to(first, CONFLICT, Expected::Absent).unwrap();
+        client.repository.push_to(first, CONFLICT, Expected::Absent).expect("it is there already");
+        assert_eq!(bare.head(CONFLICT), Some(first.to_string()));
+        assert_eq!(bare.head("main"), main.map(|id| id.to_string()));
+
+        // Another function, and another clone, later.
+        bare.commit("main", &[("other", Some("1"))], "other");
+        bare.commit("main", &[("terraform/deploy.tf", Some("git 2"))], "edit");
+        let mut client = Client::new(&url);
+        let main = client.repository.fetch("main").unwrap();
+        let tree = client.repository.tree(main, "").unwrap();
+        let heads: Vec<_> = client.repository.heads("aws-iam-gitops/conflict/").collect();
+        assert_eq!(heads, [(CONFLICT, first)]);
+        assert_eq!(client.repository.heads("aws-iam-gitops/none/").count(), 0);
+        let found = client.repository.fetch_also(&[CONFLICT, "none", "main"]).unwrap();
+        assert_eq!(found, [Some(first), None, main]);
+        assert_eq!(tree.read("terraform/deploy.tf").unwrap().unwrap(), b"git 2", "still readable");
+        let there = client.repository.tree(Some(first), "").unwrap();
+        assert_eq!(there.read("terraform/deploy.tf").unwrap().unwrap(), b"aws 1");
+        tree.write("terraform/deploy.tf", b"aws 1").unwrap();
+        assert!(there.has_changes_of(&tree).unwrap());
+        tree.write("terraform/deploy.tf", b"aws 2").unwrap();
+        assert!(!there.has_changes_of(&tree).unwrap());
+
+        let parents = [first, main.unwrap()];
+        let second = version(&client, main, "aws 2", &parents).unwrap();
+        client.repository.push_to(second, CONFLICT, Expected::At(first)).unwrap();
+        assert_eq!(bare.files(CONFLICT), ["other", "terraform/deploy.tf"]);
+        assert_eq!(bare.content(CONFLICT, "terraform/deploy.tf"), "aws 2");
+        let expected = format!("{first} {}", main.unwrap());
+        assert_eq!(git(&bare.path, &["log", "-1", "--format=%P", CONFLICT]).trim(), expected);
+        assert_eq!(version(&client, main, "aws 2", &[second, main.unwrap()]), None, "the same");
+        assert_eq!(bare.content("main", "terraform/deploy.tf"), "git 2");
+        bare.check();
+
+        client.repository.remove_branch(CONFLICT, second).unwrap();
+        client.repository.remove_branch(CONFLICT, second).expect("it is gone already");
+        assert_eq!(bare.head(CONFLICT), None);
+        client.repository.fetch("main").unwrap();
+        assert_eq!(client.repository.heads("").count(), 1);
+    }
+}
+
+#[test]
+fn branch_that_is_elsewhere_is_not_moved() {
+    for (url, bare, _keep) in places() {
+        bare.commit("main", &[("terraform/deploy.tf", Some("git"))], "begin");
+        let mut client = Client::new(&url);
+        let main = client.repository.fetch("main").unwrap();
+        let first = version(&client, main, "aws 1", main.as_slice()).unwrap();
+        let rival = version(&client, main, "aws 0", main.as_slice()).unwrap();
+        client.repository.push_to(first, CONFLICT, Expected::Absent).unwrap();
+        let rejected = |commit: Oid, expected: Expected| {
+            let error = client.repository.push_to(commit, CONFLICT, expected).unwrap_err();
+            assert_eq!(error.reason, Reason::Rejected, "{error}");
+            assert!(error.is_retryable());
+        };
+        rejected(rival, Expected::Absent);
+        rejected(rival, Expected::At(main.unwrap()));
+        // Where it is expected, and yet not to be had without force.
+        rejected(rival, Expected::At(first));
+        let error = client.repository.remove_branch(CONFLICT, rival).unwrap_err();
+        assert_eq!(error.reason, Reason::Rejected, "{error}");
+        assert_eq!(bare.head(CONFLICT), Some(first.to_string()));
+        git(&bare.path, &["update-ref", "-d", &format!("refs/heads/{CONFLICT}")]);
+        let second = version(&client, main, "aws 2", &[first, main.unwrap()]).unwrap();
+        rejected(second, Expected::At(first));
+        assert_eq!(bare.head(CONFLICT), None);
+        bare.check();
+    }
+}
+
+#[test]
+fn branches_that_are_here_are_not_asked_for() {
+    let (server, bare, url) = served();
+    bare.commit("other", &[("x", Some("1"))], "other");
+    let mut client = Client::new(&url);
+    client.repository.fetch("main").unwrap();
+    server.take_requests();
+    assert_eq!(client.repository.fetch_also(&["main", "none"]).unwrap().len(), 2);
+    assert_eq!(server.take_requests().len(), 0);
+    client.repository.fetch_also(&["other"]).unwrap();
+    assert_eq!(server.take_requests().len(), 3, "the list of refs, depth and pack");
+    client.repository.fetch_also(&["other"]).unwrap();
+    assert_eq!(server.take_requests().len(), 0);
+}
+
+/// Subjects of commits that changed a file since its JSON did.
+fn changes(client: &Client, head: Oid, most: usize) -> (Vec<String>, bool) {
+    let paths = ["terraform/deploy.tf"];
+    let log = client.repository.log_of_paths("main", head, &paths, "roles/deploy.json", most);
+    let log = log.unwrap();
+    (log.commits.into_iter().map(|commit| commit.subject).collect(), log.is_cut)
+}
+
+#[test]
+fn commits_that_changed_a_file_since_the_last_export_are_listed() {
+    let tf = "terraform/deploy.tf";
+    for (url, bare, _keep) in places() {
+        bare.commit("main", &[(tf, Some("0"))], "too old");
+        bare.commit("main", &[(tf, Some("1")), ("roles/deploy.json", Some("1"))], "export");
+        bare.commit("main", &[(tf, Some("2"))], "edit one");
+        for number in 0..5 {
+            bare.commit("main", &[("other", Some(&number.to_string()))], "noise");
+        }
+        // A pull request merged with a merge commit.
+        let base = bare.head("main").unwrap();
+        bare.import(&format!(
+            "commit refs/heads/feature\nauthor Mallory @team <m@x> 1700000001 +0000\n\
+             committer A <a@b> 1700000001 +0000\ndata 8\nedit two\nfrom {base}\n\
+             M 100644 inline {tf}\ndata 1\n3\n"
+        ));
+        bare.commit("main", &[("other", Some("x"))], "noise");
+        let (ours, theirs) = (bare.head("main").unwrap(), bare.head("feature").unwrap());
+        bare.import(&format!(
+            "commit refs/heads/main\ncommitter A <a@b> 1700000002 +0000\ndata 5\nmerge\n\
+             from {ours}\nmerge {theirs}\nM 100644 inline {tf}\ndata 1\n3\n"
+        ));
+        let mut client = Client::new(&url);
+        let head = client.repository.fetch("main").unwrap().unwrap();
+        let (found, is_cut) = changes(&client, head, 10);
+        assert_eq!((found, is_cut), (vec!["edit two".to_owned(), "edit one".to_owned()], false));
+        assert_eq!(changes(&client, head, 1), (vec!["edit two".to_owned()], true));
+        let log = client.repository.log_beyond("main", head, theirs.parse().unwrap(), 10).unwrap();
+        let subjects: Vec<_> = log.commits.iter().map(|commit| commit.subject.as_str()).collect();
+        assert_eq!(subjects, ["noise"]);
+        // The clone is as small as before, and of use.
+        client.update(|tree| tree.write("ours", b"1").unwrap()).unwrap().unwrap();
+        bare.commit("main", &[("other", Some("y"))], "noise");
+        client.update(|tree| tree.write("ours", b"2").unwrap()).unwrap().unwrap();
+        let head = client.repository.fetch("main").unwrap().unwrap();
+        assert_eq!(changes(&client, head, 10).0, ["edit two", "edit one"]);
+        bare.check();
+    }
+}
+
+#[test]
+fn history_that_is_too_long_is_said_to_be_cut() {
+    let (server, bare, url) = served();
+    bare.commit("main", &[("terraform/deploy.tf", Some("1"))], "old edit");
+    let mut stream = String::new();
+    for number in 0..60 {
+        let from = match number {
+            0 => format!("from {}\n", bare.head("main").unwrap()),
+            _ => String::new(),
+        };
+        stream.push_str(&format!(
+            "commit refs/heads/main\ncommitter A <a@b> {} +0000\ndata 5\nnoise\n{from}\
+             M 100644 inline other\ndata 2\n{number:02}\n",
+            1_700_000_000 + number
+        ));
+    }
+    bare.import(&stream);
+    let mut client = Client::new(&url);
+    let paths = ["terraform/deploy.tf"];
+    for _ in 0..2 {
+        let head = client.repository.fetch("main").unwrap().unwrap();
+        let log = client.repository.log_of_paths("main", head, &paths, "roles/deploy.json", 10);
+        let log = log.unwrap();
+        assert_eq!((log.commits.len(), log.looked_at, log.is_cut), (0, 50, true));
+        // Fetches stay as small as they were, though fifty commits are here.
+        server.take_requests();
+        bare.commit("main", &[("other", Some("z"))], "noise");
+        client.update(|tree| tree.write("ours", b"1").unwrap()).unwrap();
+        bare.commit("main", &[("ours", Some("2"))], "noise");
+        let requests = server.take_requests();
+        assert!(requests.iter().all(|request| request.received < 1500), "{requests:#?}");
+        let head = client.repository.fetch("main").unwrap();
+        let parents = head.map(|head| client.repository.tree(Some(head), "").is_ok());
+        assert_eq!(parents, Some(true));
+    }
+    bare.check();
+}
+
+#[test]
+fn rule_of_a_branch_is_told_with_a_way_out() {
+    let (_server, bare, url) = served();
+    for (said, hook) in [
+        ("GH006: Protected branch update failed for refs/heads/main.", "pre-receive"),
+        ("GH013: Repository rule violations found, see https://x/internal", "update"),
+    ] {
+        fs::remove_file(bare.path.join("hooks/pre-receive")).ok();
+        bare.hook(hook, &format!("echo 'error: {said}' >&2; exit 1"));
+        let mut client = Client::new(&url);
+        let error = client.update(|tree| tree.write("b", b"1").unwrap()).unwrap_err();
+        assert_eq!(error.reason, Reason::Refused, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.hint().unwrap().contains("mode = \"pull-request\""), "{error}");
+    }
+}
+
+#[test]
+fn history_that_begins_with_the_file_is_whole() {
+    for (url, bare, _keep) in places() {
+        bare.commit("main", &[("terraform/deploy.tf", Some("1"))], "first");
+        bare.commit("main", &[("other", Some("1"))], "noise");
+        let mut client = Client::new(&url);
+        let head = client.repository.fetch("main").unwrap().unwrap();
+        assert_eq!(changes(&client, head, 10), (vec!["first".to_owned()], false));
+        let log = client.repository.log_of_paths("main", head, &["none"], "nor/this", 10).unwrap();
+        assert_eq!((log.commits.len(), log.looked_at, log.is_cut), (0, 2, false));
     }
 }

@@ -66,9 +66,9 @@ impl GitError {
             ),
             Reason::Unavailable => Some("check the network and the server, then run again"),
             Reason::Rejected => Some("somebody else pushed at the same time: run again"),
-            Reason::Refused => {
-                Some("allow the push in the rules of the branch, or choose another branch")
-            }
+            Reason::Refused => Some(
+                "allow the push in the rules of the branch, choose another branch, or set `mode = \"pull-request\"`",
+            ),
             Reason::Tls => Some("GIT_SSL_CAINFO names a file with further certificate authorities"),
             Reason::Corrupt => Some("run again: the clone is made anew"),
             Reason::NoSpace => Some("free some space for the clone"),

@@ -59,14 +59,26 @@ impl Tree {
 /// None where nothing differs or a file is not text.
 fn patch(change: &Change) -> Option<String> {
     let (old, new) = (change.old.as_deref(), change.new.as_deref());
-    let path = Path::new(&change.path);
-    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-    let mut patch = git2::Patch::from_buffers(old, Some(path), new, Some(path), None).ok()?;
-    let buffer = patch.to_buf().ok()?;
-    let text = String::from_utf8_lossy(&buffer);
-    let lines = text.lines().map(|line| match line.strip_prefix('\t') {
+    let patch = unified(&change.path, old.unwrap_or_default(), new.unwrap_or_default())?;
+    let lines = patch.lines().map(|line| match line.strip_prefix('\t') {
         Some(rest) => format!("\t{}\n", visible(rest)),
         None => format!("{}\n", visible(line)),
     });
     Some(lines.collect())
+}
+
+/// The differences of two texts, without the lines that name files; nothing is spelled out.
+pub fn hunks(old: &str, new: &str) -> String {
+    let patch = unified("file", old.as_bytes(), new.as_bytes()).unwrap_or_default();
+    match patch.find("\n@@ ") {
+        Some(start) => patch[start + 1..].to_owned(),
+        None => String::new(),
+    }
+}
+
+fn unified(path: &str, old: &[u8], new: &[u8]) -> Option<String> {
+    let path = Path::new(path);
+    let mut patch = git2::Patch::from_buffers(old, Some(path), new, Some(path), None).ok()?;
+    let buffer = patch.to_buf().ok()?;
+    Some(String::from_utf8_lossy(&buffer).into_owned())
 }

@@ -6,13 +6,14 @@
 
 mod error;
 mod files;
+mod history;
 pub mod local;
 mod remote;
 mod transport;
 mod tree;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,8 @@ use git2::{Direction, FetchOptions, PushOptions, RemoteCallbacks};
 pub use crate::commit_message::Person;
 use error::Failure;
 pub use error::{GitError, Reason, RemoteError};
+pub use files::hunks;
+pub use history::{History, Logged};
 pub use remote::Remote;
 pub use transport::{Anonymous, Credentials, Login};
 use transport::{Connection, lock};
@@ -35,6 +38,7 @@ pub use tree::{Change, Tree};
 const OWNER: &str = "aws-iam-gitops";
 /// Keeps what was fetched last reachable, for the next fetch to say what is here already.
 const LAST: &str = "refs/fetched/last";
+const BRANCHES: &str = "refs/heads/";
 /// What may pile up on disk before a clone is made anew, and in memory before it is opened anew.
 const PACKS: usize = 50;
 const WRITTEN: usize = 32 << 20;
@@ -45,6 +49,19 @@ pub struct Repository {
     folder: PathBuf,
     connection: Option<Arc<Connection>>,
     store: Arc<Store>,
+    /// What the remote had when it was asked last.
+    heads: Heads,
+}
+
+/// Heads of branches, by their full reference.
+type Heads = BTreeMap<String, Oid>;
+
+/// Where a branch of the remote has to be for it to be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// There is no such branch yet.
+    Absent,
+    At(Oid),
 }
 
 /// What a commit says besides its files.
@@ -81,7 +98,8 @@ impl Repository {
             .map_err(|failure| failure.during(&action))?;
         let store = Store::open(folder, &identity(&remote))
             .map_err(|failure| failure.during(format!("{action} in `{}`", folder.display())))?;
-        Ok(Repository { remote, folder: folder.to_owned(), connection, store: Arc::new(store) })
+        let (folder, store) = (folder.to_owned(), Arc::new(store));
+        Ok(Repository { remote, folder, connection, store, heads: Heads::new() })
     }
 
     pub fn remote(&self) -> &Remote {
@@ -107,13 +125,55 @@ impl Repository {
         let reference = reference(branch).map_err(|failure| failure.during(&action))?;
         let prepared = if self.store.is_usable() { self.store.forget() } else { self.renew() };
         prepared.map_err(|failure| failure.during(&action))?;
-        let fetched = match self.try_fetch(&reference) {
+        let wanted = [reference];
+        let fetched = match self.try_fetch(&wanted, true) {
             Err(failure) if matches!(failure.reason, Reason::Corrupt | Reason::NoSpace) => {
-                self.renew().and_then(|()| self.try_fetch(&reference))
+                self.renew().and_then(|()| self.try_fetch(&wanted, true))
             }
             fetched => fetched,
         };
-        fetched.map_err(|failure| failure.during(action))
+        fetched.map_err(|failure| failure.during(action))?;
+        Ok(self.heads.get(&wanted[0]).copied())
+    }
+
+    /// Brings the heads of further branches here, in their order; none: there is no such branch.
+    ///
+    /// What the last [`Repository::fetch`] brought, trees and commits stay of use. The branches
+    /// are where that fetch found them, unless one has to be brought: then the remote is asked.
+    ///
+    /// # Errors
+    ///
+    /// The remote cannot be read, or the clone is damaged: the next fetch makes it anew.
+    pub fn fetch_also(&mut self, branches: &[&str]) -> Result<Vec<Option<Oid>>, GitError> {
+        let names: Vec<_> = branches.iter().map(|branch| format!("`{branch}`")).collect();
+        let action = format!("cannot fetch {} of `{}`", names.join(", "), self.remote);
+        let wanted: Result<Vec<_>, _> = branches.iter().map(|branch| reference(branch)).collect();
+        let fetched = wanted.and_then(|references| {
+            let is_here = {
+                let git = lock(&self.store.git);
+                let odb = git.odb()?;
+                let heads = references.iter().filter_map(|reference| self.heads.get(reference));
+                heads.copied().all(|head| odb.exists(head))
+            };
+            if !is_here {
+                self.try_fetch(&references, false)?;
+            }
+            Ok(references.iter().map(|reference| self.heads.get(reference).copied()).collect())
+        });
+        fetched.map_err(|failure| {
+            self.store.note(&failure);
+            failure.during(action)
+        })
+    }
+
+    /// The branches that begin so and their heads, as the last fetch found them.
+    pub fn heads(&self, start: &str) -> impl Iterator<Item = (&str, Oid)> {
+        let full = format!("{BRANCHES}{start}");
+        let heads = self.heads.range(full.clone()..);
+        heads.map_while(move |(name, head)| {
+            name.strip_prefix(&full)?;
+            Some((name.strip_prefix(BRANCHES)?, *head))
+        })
     }
 
     /// The branches that the remote has.
@@ -129,7 +189,7 @@ impl Repository {
         let references = references.map_err(|failure| {
             failure.during(format!("cannot list the branches of `{}`", self.remote))
         })?;
-        let branch = |name: &String| name.strip_prefix("refs/heads/").map(str::to_owned);
+        let branch = |name: &String| name.strip_prefix(BRANCHES).map(str::to_owned);
         Ok(references.iter().filter_map(branch).collect())
     }
 
@@ -155,11 +215,33 @@ impl Repository {
     ///
     /// The clone is damaged or its disk full.
     pub fn commit(&self, tree: &Tree, commit: &Commit) -> Result<Option<Oid>, GitError> {
+        self.commit_on(tree, commit, tree.commit.as_slice())
+    }
+
+    /// Commits the files of a tree with its changes on top of other commits than its own, which
+    /// have to be here; none: the first of them has just these files.
+    ///
+    /// With the heads of a branch and of the default branch as parents, the branch moves forward
+    /// to files that stand on the default branch, and a server takes that unforced.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::commit`].
+    pub fn commit_on(
+        &self,
+        tree: &Tree,
+        commit: &Commit,
+        parents: &[Oid],
+    ) -> Result<Option<Oid>, GitError> {
         self.store.with("cannot commit", |git| {
             let (root, written) = tree.store(&git.odb()?)?;
             self.store.written.fetch_add(written, Ordering::Relaxed);
-            let Some(root) = root else { return Ok(None) };
-            let parent = tree.commit.map(|id| git.find_commit(id)).transpose()?;
+            let Some(root) = root.or(tree.root) else { return Ok(None) };
+            let parents = parents.iter().map(|id| git.find_commit(*id));
+            let parents = parents.collect::<Result<Vec<_>, _>>()?;
+            if parents.first().is_some_and(|first| first.tree_id() == root) {
+                return Ok(None);
+            }
             let signature = |person: &Person, time: i64| {
                 let time = git2::Time::new(time, 0);
                 git2::Signature::new(&clean(&person.name), &clean(&person.email), &time)
@@ -170,7 +252,7 @@ impl Repository {
                 &signature(&commit.committer, commit.time)?,
                 &commit.message.replace('\0', ""),
                 &git.find_tree(root)?,
-                &parent.iter().collect::<Vec<_>>(),
+                &parents.iter().collect::<Vec<_>>(),
             )?;
             Ok(Some(id))
         })
@@ -184,16 +266,36 @@ impl Repository {
     ///
     /// Somebody else pushed, the server declined, or it is not known what became of it.
     pub fn push(&self, commit: Oid, branch: &str) -> Result<(), GitError> {
-        let pushed = reference(branch).and_then(|reference| {
-            match self.remote.folder() {
-                Some(folder) => self.push_to_folder(folder, commit, &reference)?,
-                None => self.push_to_server(commit, &reference)?,
-            }
-            Ok(())
-        });
+        let parent = self.store.with(&format!("cannot push to `{branch}`"), |git| {
+            Ok(git.find_commit(commit)?.parent_ids().next())
+        })?;
+        self.push_to(commit, branch, parent.map_or(Expected::Absent, Expected::At))
+    }
+
+    /// Makes a commit the head of a branch that is where it is expected, or of a new one; never
+    /// forced: the commit has to stand on the branch's head.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::push`].
+    pub fn push_to(&self, commit: Oid, branch: &str, expected: Expected) -> Result<(), GitError> {
+        let pushed = self.update(branch, Some(commit), expected);
         pushed.map_err(|failure| {
             self.store.note(&failure);
             failure.during(format!("cannot push to `{branch}` of `{}`", self.remote))
+        })
+    }
+
+    /// Removes a branch whose head is this commit; one that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// Somebody pushed to it, the server declined, or it is not known what became of it.
+    pub fn remove_branch(&self, branch: &str, at: Oid) -> Result<(), GitError> {
+        let removed = self.update(branch, None, Expected::At(at));
+        removed.map_err(|failure| {
+            self.store.note(&failure);
+            failure.during(format!("cannot remove `{branch}` of `{}`", self.remote))
         })
     }
 
@@ -245,31 +347,44 @@ impl Repository {
         Ok(())
     }
 
-    fn try_fetch(&self, reference: &str) -> Result<Option<Oid>, Failure> {
-        match self.remote.folder() {
-            Some(folder) => self.fetch_from_folder(folder, reference),
-            None => self.fetch_from_server(reference),
-        }
+    /// Lists the branches and brings those here that are wanted; the first one is remembered for the
+    /// next fetch if it is the one that others stand on.
+    fn try_fetch(&mut self, wanted: &[String], is_base: bool) -> Result<(), Failure> {
+        self.heads = match self.remote.folder() {
+            Some(folder) => self.fetch_from_folder(folder, wanted, is_base)?,
+            None => self.fetch_from_server(wanted, is_base)?,
+        };
+        Ok(())
     }
 
-    fn fetch_from_server(&self, reference: &str) -> Result<Option<Oid>, Failure> {
+    fn fetch_from_server(&self, wanted: &[String], is_base: bool) -> Result<Heads, Failure> {
         let connection = self.connection();
         let git = lock(&self.store.git);
         let real = |error| connection.take_failure().unwrap_or_else(|| Failure::from(error));
         connection.take_failure();
         let mut remote = git.remote_anonymous(&connection.url())?;
         let mut server = remote.connect_auth(Direction::Fetch, None, None).map_err(real)?;
-        let heads = server.list()?.iter();
-        let head = heads.filter(|head| head.name() == reference).map(|head| head.oid()).next();
-        let Some(head) = head else { return Ok(None) };
-        if !git.odb()?.exists(head) {
+        let heads: Heads = server
+            .list()?
+            .iter()
+            .filter(|head| head.name().starts_with(BRANCHES))
+            .map(|head| (head.name().to_owned(), head.oid()))
+            .collect();
+        let odb = git.odb()?;
+        let is_missing = |reference: &&String| {
+            heads.get(reference.as_str()).is_some_and(|head| !odb.exists(*head))
+        };
+        let missing: Vec<&str> = wanted.iter().filter(is_missing).map(String::as_str).collect();
+        if !missing.is_empty() {
             let mut options = FetchOptions::new();
             options.depth(1).download_tags(git2::AutotagOption::None);
-            server.remote().download(&[reference], Some(&mut options)).map_err(real)?;
-            remember(&git, head)?;
+            server.remote().download(&missing, Some(&mut options)).map_err(real)?;
+            if is_base {
+                remember(&git, heads[missing[0]])?;
+            }
         }
-        check(&git, head)?;
-        Ok(Some(head))
+        check(&git, &heads, wanted)?;
+        Ok(heads)
     }
 
     fn references_of_server(&self) -> Result<Vec<String>, Failure> {
@@ -282,33 +397,56 @@ impl Repository {
         Ok(server.list()?.iter().map(|head| head.name().to_owned()).collect())
     }
 
-    fn fetch_from_folder(&self, folder: &Path, reference: &str) -> Result<Option<Oid>, Failure> {
+    fn fetch_from_folder(
+        &self,
+        folder: &Path,
+        wanted: &[String],
+        is_base: bool,
+    ) -> Result<Heads, Failure> {
         let there = open_folder(folder)?;
-        let head = match there.find_reference(reference) {
-            Ok(found) => found.peel_to_commit().map_err(|error| foreign(&error))?.id(),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(foreign(&error)),
-        };
+        let heads = heads_of_folder(&there, wanted)?;
         let git = lock(&self.store.git);
-        if !git.odb()?.exists(head) {
-            copy(&there, &git, head, git.refname_to_id(LAST).ok())?;
-            remember(&git, head)?;
+        for head in wanted.iter().filter_map(|reference| heads.get(reference)) {
+            if !git.odb()?.exists(*head) {
+                copy(&there, &git, *head, git.refname_to_id(LAST).ok().as_slice())?;
+                if is_base {
+                    remember(&git, *head)?;
+                }
+            }
         }
-        check(&git, head)?;
-        Ok(Some(head))
+        check(&git, &heads, wanted)?;
+        Ok(heads)
     }
 
-    fn push_to_server(&self, commit: Oid, reference: &str) -> Result<(), Failure> {
+    /// Moves or, without a commit, removes a branch.
+    fn update(&self, branch: &str, to: Option<Oid>, expected: Expected) -> Result<(), Failure> {
+        let reference = reference(branch)?;
+        match self.remote.folder() {
+            Some(folder) => self.update_folder(folder, &reference, to, expected),
+            None => self.update_server(&reference, to, expected),
+        }
+    }
+
+    fn update_server(
+        &self,
+        reference: &str,
+        to: Option<Oid>,
+        expected: Expected,
+    ) -> Result<(), Failure> {
         let connection = self.connection();
         let git = lock(&self.store.git);
-        let is_first = git.find_commit(commit)?.parent_count() == 0;
-        let (is_gone, declined) = (Cell::new(false), RefCell::new(None));
+        let (found, declined) = (Cell::new(None), RefCell::new(None));
         let said = RefCell::new(Vec::new());
         let mut callbacks = RemoteCallbacks::new();
         callbacks.push_negotiation(|updates| {
             // libgit2 would make a branch anew that somebody removed.
-            is_gone.set(!is_first && updates.iter().any(|update| update.src().is_zero()));
-            if is_gone.get() { Err(git2::Error::from_str("the branch is gone")) } else { Ok(()) }
+            let is = updates.first().map(|update| update.src()).filter(|head| !head.is_zero());
+            let place = place(is, to, expected);
+            found.set(Some(place));
+            match place {
+                Place::Expected => Ok(()),
+                _ => Err(git2::Error::from_str("the branch is elsewhere")),
+            }
         });
         callbacks.push_update_reference(|_, status| {
             *declined.borrow_mut() = status.map(str::to_owned);
@@ -324,10 +462,13 @@ impl Repository {
         options.remote_callbacks(callbacks);
         connection.take_failure();
         let mut remote = git.remote_anonymous(&connection.url())?;
-        let pushed = remote.push(&[format!("{commit}:{reference}")], Some(&mut options));
+        let from = to.map(|commit| commit.to_string()).unwrap_or_default();
+        let pushed = remote.push(&[format!("{from}:{reference}")], Some(&mut options));
         drop((remote, options));
-        if is_gone.get() {
-            return Err(Failure::new(Reason::Rejected, "the branch was removed on the server"));
+        match found.get() {
+            Some(Place::Done) => return Ok(()),
+            Some(Place::Other(message)) => return Err(Failure::new(Reason::Rejected, message)),
+            Some(Place::Expected) | None => {}
         }
         let said = connection.without_login(&String::from_utf8_lossy(&said.into_inner()));
         if let Some(status) = declined.into_inner() {
@@ -348,18 +489,38 @@ impl Repository {
     }
 
     /// As a server would, but for hooks: the branch moves only if it is where it was.
-    fn push_to_folder(&self, folder: &Path, commit: Oid, reference: &str) -> Result<(), Failure> {
+    fn update_folder(
+        &self,
+        folder: &Path,
+        reference: &str,
+        to: Option<Oid>,
+        expected: Expected,
+    ) -> Result<(), Failure> {
         let there = open_folder(folder)?;
         if !there.is_bare() {
             let message = "it has a working tree; push to a bare repository (`git init --bare`)";
             return Err(Failure::new(Reason::Refused, message));
         }
-        let git = lock(&self.store.git);
-        let parent = git.find_commit(commit)?.parent_ids().next();
-        copy(&git, &there, commit, parent)?;
-        let moved = match parent {
-            Some(parent) => there.reference_matching(reference, commit, true, parent, "push"),
-            None => there.reference(reference, commit, false, "push"),
+        let is = there.refname_to_id(reference).ok();
+        match place(is, to, expected) {
+            Place::Done => return Ok(()),
+            Place::Other(message) => return Err(Failure::new(Reason::Rejected, message)),
+            Place::Expected => {}
+        }
+        let moved = match (to, expected) {
+            (None, _) => there.find_reference(reference).and_then(|mut found| found.delete()),
+            (Some(commit), Expected::Absent) => {
+                self.copy_to(&there, commit)?;
+                there.reference(reference, commit, false, "push").map(drop)
+            }
+            (Some(commit), Expected::At(at)) => {
+                self.copy_to(&there, commit)?;
+                if !there.graph_descendant_of(commit, at).map_err(|error| foreign(&error))? {
+                    let message = "the commit does not stand on the branch's head";
+                    return Err(Failure::new(Reason::Rejected, message));
+                }
+                there.reference_matching(reference, commit, true, at, "push").map(drop)
+            }
         };
         if let Err(error) = moved {
             let reason = match error.code() {
@@ -369,6 +530,12 @@ impl Repository {
             return Err(Failure::new(reason, error.message()));
         }
         Ok(())
+    }
+
+    fn copy_to(&self, there: &git2::Repository, commit: Oid) -> Result<(), Failure> {
+        let git = lock(&self.store.git);
+        let parents: Vec<Oid> = git.find_commit(commit)?.parent_ids().collect();
+        copy(&git, there, commit, &parents)
     }
 
     fn connection(&self) -> &Connection {
@@ -393,7 +560,7 @@ fn declined_reason(status: &str, said: &str) -> Reason {
         "but expected",
     ];
     const OUTAGE: [&str; 4] = ["unpacker error", "internal", "timed out", "timeout"];
-    if status.contains("hook declined") {
+    if status.contains("hook declined") || status.contains("rule violations") {
         return Reason::Refused;
     }
     for text in [status, said].map(str::to_lowercase) {
@@ -410,7 +577,7 @@ fn declined_reason(status: &str, said: &str) -> Reason {
 
 /// The full name of a branch.
 fn reference(branch: &str) -> Result<String, Failure> {
-    let reference = format!("refs/heads/{branch}");
+    let reference = format!("{BRANCHES}{branch}");
     let is_plain = !branch.contains(['*', ':']) && git2::Reference::is_valid_name(&reference);
     if is_plain { Ok(reference) } else { Err(Failure::new(Reason::Other, "no name of a branch")) }
 }
@@ -421,10 +588,32 @@ fn remember(git: &git2::Repository, commit: Oid) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that a commit can be read.
-fn check(git: &git2::Repository, commit: Oid) -> Result<(), Failure> {
-    git.find_commit(commit)?.tree()?;
+/// Checks that what was wanted can be read.
+fn check(git: &git2::Repository, heads: &Heads, wanted: &[String]) -> Result<(), Failure> {
+    for head in wanted.iter().filter_map(|reference| heads.get(reference)) {
+        git.find_commit(*head)?.tree()?;
+    }
     Ok(())
+}
+
+/// Where a branch is that is to be moved or removed.
+#[derive(Clone, Copy)]
+enum Place {
+    /// There is nothing left to do.
+    Done,
+    Expected,
+    Other(&'static str),
+}
+
+fn place(is: Option<Oid>, to: Option<Oid>, expected: Expected) -> Place {
+    match (is, expected) {
+        _ if is == to => Place::Done,
+        (None, Expected::Absent) => Place::Expected,
+        (Some(is), Expected::At(at)) if is == at => Place::Expected,
+        (Some(_), Expected::Absent) => Place::Other("the branch is there already"),
+        (None, Expected::At(_)) => Place::Other("the branch was removed on the server"),
+        (Some(_), Expected::At(_)) => Place::Other("somebody else pushed to the branch"),
+    }
 }
 
 fn open_folder(folder: &Path) -> Result<git2::Repository, Failure> {
@@ -435,6 +624,33 @@ fn open_folder(folder: &Path) -> Result<git2::Repository, Failure> {
         };
         Failure::new(reason, error.message())
     })
+}
+
+/// The branches of a folder; only those that are wanted have to be in order.
+fn heads_of_folder(there: &git2::Repository, wanted: &[String]) -> Result<Heads, Failure> {
+    let mut heads = Heads::new();
+    for reference in there.references().map_err(|error| foreign(&error))?.flatten() {
+        let Ok(name) = std::str::from_utf8(reference.name_bytes()) else { continue };
+        if name.starts_with(BRANCHES)
+            && let Ok(commit) = reference.peel_to_commit()
+        {
+            heads.insert(name.to_owned(), commit.id());
+        }
+    }
+    for name in wanted {
+        if heads.contains_key(name) {
+            continue;
+        }
+        match there.find_reference(name) {
+            Ok(found) => {
+                let head = found.peel_to_commit().map_err(|error| foreign(&error))?.id();
+                heads.insert(name.clone(), head);
+            }
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+            Err(error) => return Err(foreign(&error)),
+        }
+    }
+    Ok(heads)
 }
 
 fn references_of_folder(folder: &Path) -> Result<Vec<String>, Failure> {
@@ -457,17 +673,19 @@ fn foreign(error: &git2::Error) -> Failure {
     }
 }
 
-/// Copies a commit with its history, without what another one of both repositories brings along.
+/// Copies a commit with its history, without what commits of both repositories bring along.
 fn copy(
     from: &git2::Repository,
     to: &git2::Repository,
     commit: Oid,
-    known: Option<Oid>,
+    known: &[Oid],
 ) -> Result<(), Failure> {
     let mut walk = from.revwalk()?;
     walk.push(commit)?;
-    if let Some(known) = known.filter(|id| from.find_commit(*id).is_ok()) {
-        walk.hide(known)?;
+    for known in known {
+        if from.find_commit(*known).is_ok() && to.find_commit(*known).is_ok() {
+            walk.hide(*known)?;
+        }
     }
     let mut pack = from.packbuilder()?;
     pack.insert_walk(&mut walk)?;

@@ -91,6 +91,11 @@ impl Remote {
         (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some((owner, name))
     }
 
+    /// Whether the host is GitHub's own.
+    pub fn is_github(&self) -> bool {
+        self.host().is_some_and(|host| host == "github.com" || host.ends_with(".ghe.com"))
+    }
+
     /// The address of the REST API, taking the server for GitHub.
     pub fn github_api(&self) -> Option<Url> {
         let url = self.url()?;

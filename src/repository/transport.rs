@@ -18,9 +18,8 @@ use tokio::runtime::Runtime;
 
 use super::error::{Failure, Reason};
 use super::remote::Remote;
-use crate::aws::CallError;
-use crate::credentials::GitHubError;
 use crate::error::chain;
+use crate::github::is_passing;
 
 /// libgit2 sees this scheme and a connection's number, never the real URL.
 const SCHEME: &str = "aws-iam-gitops";
@@ -58,15 +57,6 @@ impl Credentials for Anonymous {
     }
 
     fn refused(&self) {}
-}
-
-/// Whether the login may be had later: where it comes from did not answer.
-fn is_passing(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let of_aws = cause.downcast_ref::<CallError>();
-        of_aws.is_some_and(|error| error.reason.is_passing())
-            || cause.downcast_ref::<GitHubError>().is_some_and(GitHubError::is_passing)
-    })
 }
 
 /// What basic authentication sends.

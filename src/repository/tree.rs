@@ -24,7 +24,7 @@ const FOLDER: u32 = 0o40_000;
 pub struct Tree {
     store: Arc<Store>,
     pub(super) commit: Option<Oid>,
-    root: Option<Oid>,
+    pub(super) root: Option<Oid>,
     /// Empty, or ends with `/`.
     prefix: String,
     folders: Mutex<HashMap<String, Arc<Folder>>>,
@@ -361,6 +361,26 @@ impl Tree {
                 Ok(Change { old, new: content(id)?, path })
             })
             .collect()
+    }
+
+    /// Whether the files that another tree changes are here as they are there.
+    ///
+    /// # Errors
+    ///
+    /// The clone is damaged, or a folder is where a file should be.
+    pub fn has_changes_of(&self, other: &Tree) -> Result<bool, GitError> {
+        let files = lock(&other.changes).files.clone();
+        for (path, id) in &files {
+            let pending = lock(&self.changes).files.get(path).copied();
+            let is = match pending {
+                Some(id) => id,
+                None => self.committed(path, "read")?,
+            };
+            if is != *id {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes the pending changes as objects: the new root, none if it is as before, and how many

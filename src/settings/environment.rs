@@ -45,7 +45,7 @@ const VARIABLES: [(&str, &str); 21] = [
 ];
 
 /// Variables of other programs that mean something here.
-pub const OTHERS: [&str; 7] = [
+pub const OTHERS: [&str; 8] = [
     "AWS_LAMBDA_RUNTIME_API",
     "HOME",
     "XDG_CACHE_HOME",
@@ -53,6 +53,7 @@ pub const OTHERS: [&str; 7] = [
     "GH_TOKEN",
     "GITHUB_TOKEN",
     "GITHUB_SERVER_URL",
+    "GITHUB_API_URL",
 ];
 
 /// Our variables by their full names, each with what it sets.
@@ -79,6 +80,10 @@ pub struct Environment {
     pub cache: Option<PathBuf>,
     pub certificates: Option<PathBuf>,
     pub token: TokenSource,
+    /// Where GitHub's REST API is said to be.
+    pub github_api: Option<Url>,
+    /// The server of a GitHub workflow, and its API.
+    pub workflow: Option<(Url, Url)>,
 }
 
 impl Environment {
@@ -121,6 +126,8 @@ impl Environment {
             cache: variables.cache(),
             certificates: variables.get("GIT_SSL_CAINFO").map(PathBuf::from),
             token: variables.token()?,
+            github_api: variables.parse("GITHUB_API", values::web_address)?,
+            workflow: variables.workflow(),
         })
     }
 }
@@ -224,6 +231,13 @@ impl Variables {
         let (Some(first), Some(second)) = (set.next(), set.next()) else { return Ok(()) };
         let problem = format!("`{OURS}{first}` is set too");
         Err(Invalid::new(problem, "one of the two").at(format!("`{OURS}{second}`")))
+    }
+
+    /// Other servers' workflows set the same variables; their API has another path.
+    fn workflow(&self) -> Option<(Url, Url)> {
+        let address = |name| values::web_address(self.get(name)?).ok();
+        let (server, api) = (address("GITHUB_SERVER_URL")?, address("GITHUB_API_URL")?);
+        (!api.path().trim_end_matches('/').ends_with("/v1")).then_some((server, api))
     }
 
     fn ambient(&self) -> Result<TokenSource, SettingsError> {
@@ -443,6 +457,43 @@ mod tests {
                 panic!("no App");
             };
             assert_eq!(found.api.unwrap().as_str(), api);
+        }
+    }
+
+    #[test]
+    fn repository_is_on_github_where_its_host_or_a_setting_says_so() {
+        let own = ("REPOSITORY", "https://git.example.com/o/n");
+        let server = ("GITHUB_SERVER_URL", "https://git.example.com");
+        let cases: &[(&[(&str, &str)], Option<&str>)] = &[
+            (&[REPOSITORY], Some("https://api.github.com/")),
+            (&[("REPOSITORY", "https://octo.ghe.com/o/n")], Some("https://api.octo.ghe.com/")),
+            (&[own], None),
+            (&[("REPOSITORY", "https://github.com/o/n/x")], None),
+            (&[("REPOSITORY", "/srv/x.git"), ("GITHUB_API", "https://x/api/v3")], None),
+            (&[own, ("GITHUB_API", "https://x/api/v3")], Some("https://x/api/v3")),
+            (
+                &[own, ("GITHUB_APP_ID", "7"), ("GITHUB_APP_KEY_SECRET", "k")],
+                Some("https://git.example.com/api/v3"),
+            ),
+            (
+                &[own, server, ("GITHUB_API_URL", "https://git.example.com/api/v3")],
+                Some("https://git.example.com/api/v3"),
+            ),
+            (&[own, server], None),
+            // Gitea's and Forgejo's workflows.
+            (&[own, server, ("GITHUB_API_URL", "https://git.example.com/api/v1")], None),
+            (
+                &[
+                    own,
+                    ("GITHUB_SERVER_URL", "https://github.com"),
+                    ("GITHUB_API_URL", "https://api.github.com"),
+                ],
+                None,
+            ),
+        ];
+        for (variables, api) in cases {
+            let found = settings(variables).github_api;
+            assert_eq!(found.as_ref().map(Url::as_str), *api, "{variables:?}");
         }
     }
 

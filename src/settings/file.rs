@@ -210,8 +210,8 @@ fn unknown_key(key: &str) -> Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::values::Mode;
     use crate::resource::parts::Tag;
+    use crate::settings::values::Mode;
 
     fn read(text: &str) -> FileSettings {
         FileSettings::parse(FILE_NAME, text).unwrap()

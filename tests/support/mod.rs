@@ -7,6 +7,7 @@ pub mod cloudtrail;
 pub mod counting_proxy;
 pub mod delivery;
 pub mod fake_aws;
+pub mod fake_github;
 pub mod gate;
 pub mod git_server;
 pub mod history;
