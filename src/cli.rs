@@ -1,6 +1,8 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
+mod adopt;
 mod demo;
+mod status;
 mod sync;
 
 use std::io::{self, IsTerminal, Write};
@@ -55,6 +57,8 @@ enum Command {
     Export(Box<ExportArguments>),
     Sync(Box<sync::SyncCommand>),
     Event(Box<sync::EventCommand>),
+    Status(Box<status::StatusCommand>),
+    Adopt(adopt::AdoptCommand),
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
@@ -68,7 +72,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -186,9 +190,11 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     start_logging(arguments.verbose, arguments.quiet);
     let outcome = match arguments.command {
-        Command::Export(export) => run_export(*export, arguments.quiet),
+        Command::Export(export) => run_export(*export, false, arguments.quiet),
         Command::Sync(command) => sync::sync(*command, arguments.quiet),
         Command::Event(command) => sync::event(*command, arguments.quiet),
+        Command::Status(command) => status::status(*command, arguments.quiet),
+        Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
         Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),
@@ -219,7 +225,11 @@ fn start_logging(verbose: u8, quiet: bool) {
         .init();
 }
 
-fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCode> {
+fn run_export(
+    arguments: ExportArguments,
+    is_adopting: bool,
+    quiet: bool,
+) -> anyhow::Result<ExitCode> {
     let chosen = |flag: bool| flag.then_some(true);
     let choices = Choices {
         aws_managed: chosen(arguments.aws_managed),
@@ -242,6 +252,7 @@ fn run_export(arguments: ExportArguments, quiet: bool) -> anyhow::Result<ExitCod
         },
         coverage,
         overwrite: arguments.overwrite,
+        is_adopting,
         dry_run: arguments.dry_run,
     };
     let summary = runtime()?.block_on(async {

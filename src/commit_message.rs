@@ -65,6 +65,20 @@ impl CommitMessage {
             },
         }
     }
+
+    /// The message of a commit to the branch of a conflict.
+    pub fn of_conflict(records: &[Record], kind: &str, name: &str) -> CommitMessage {
+        let message = CommitMessage::new(records, &[]);
+        match records {
+            [] => CommitMessage { text: format!("{}\n", subject(&of_conflict(kind, name))), ..message },
+            _ => message,
+        }
+    }
+}
+
+/// `conflict: AWS's version of role deploy`.
+fn of_conflict(kind: &str, name: &str) -> String {
+    format!("conflict: AWS's version of {kind} {}", clean(name, LONGEST_NAME))
 }
 
 /// `export: 3 roles, 1 policy changed, 2 roles removed`.

@@ -95,12 +95,12 @@ pub struct Conflict<'a> {
     /// Its Terraform file, from the root of the repository.
     pub path: &'a str,
     pub default_branch: &'a str,
-    /// The file as of the last export.
-    pub base: Option<&'a str>,
-    /// The file on the default branch.
-    pub desired: Option<&'a str>,
-    /// The file as AWS's state would have it.
-    pub actual: Option<&'a str>,
+    /// What people's files would say if they said what the last export saw, and what they say.
+    pub git: (Option<&'a str>, Option<&'a str>),
+    /// The same of AWS, as it would be written anew.
+    pub aws: (Option<&'a str>, Option<&'a str>),
+    /// What stands in the way, if it is not that the same was changed on both sides.
+    pub reason: Option<&'a str>,
     /// The changes in AWS, oldest first, as far as they are known.
     pub records: &'a [Record],
     /// What its pull request says already: it knows of earlier changes. Empty: there is none.
@@ -123,10 +123,18 @@ impl Conflict<'_> {
              {branch} was left alone; this branch holds AWS's version of {path}.\n\n\
              ## In Git\n\n"
         );
-        difference(&mut out, "Git", self.base, self.desired);
+        if let Some(reason) = self.reason {
+            out = format!(
+                "AWS changed what only people can change in the files of the {kind} {name}: {}. \
+                 {branch} was left alone; this branch holds AWS's version of {path}.\n\n\
+                 ## In Git\n\n",
+                text(reason)
+            );
+        }
+        difference(&mut out, "Git", self.git.0, self.git.1);
         commits(&mut out, self.history, CHANGED_BY);
         out.push_str("\n## In AWS\n\n");
-        difference(&mut out, "AWS", self.base, self.actual);
+        difference(&mut out, "AWS", self.aws.0, self.aws.1);
         events(&mut out, self.records, self.earlier);
         let _ = write!(
             out,
@@ -148,6 +156,11 @@ pub fn resolved(kind: &str, name: &str, default_branch: &str) -> String {
         text(default_branch),
         text(name)
     )
+}
+
+/// What the pull request of exports is told when nothing is left of it.
+pub fn nothing_left(default_branch: &str) -> String {
+    format!("{} and AWS say the same again.", text(default_branch))
 }
 
 /// The pull request that all exports go to where the default branch takes no pushes.
@@ -350,9 +363,9 @@ mod tests {
             name: "deploy",
             path: "terraform/iam_role.deploy.tf",
             default_branch: "main",
-            base: Some(BASE),
-            desired: Some(&desired),
-            actual: Some(&actual),
+            git: (Some(BASE), Some(&desired)),
+            aws: (Some(BASE), Some(&actual)),
+            reason: None,
             records: &[record("UpdateRole", "bob@example.com")],
             earlier: "",
             history: &history,
@@ -409,9 +422,9 @@ This pull request closes by itself once both sides are the same. Until then bran
             name: "deploy",
             path: "p",
             default_branch: "main",
-            base: Some(BASE),
-            desired: None,
-            actual: Some(BASE),
+            git: (Some(BASE), None),
+            aws: (Some(BASE), Some(BASE)),
+            reason: None,
             records: &[],
             earlier: "",
             history: &history,
@@ -425,7 +438,7 @@ This pull request closes by itself once both sides are the same. Until then bran
         ] {
             assert!(body.contains(said), "{said}: {body}");
         }
-        let body = Conflict { base: None, ..conflict }.body();
+        let body = Conflict { aws: (None, Some(BASE)), ..conflict }.body();
         assert!(body.contains("It is new in AWS.\n\n```diff\n@@ "), "{body}");
     }
 
@@ -440,9 +453,9 @@ This pull request closes by itself once both sides are the same. Until then bran
             name: hostile,
             path: hostile,
             default_branch: hostile,
-            base: None,
-            desired: Some(hostile),
-            actual: Some(hostile),
+            git: (None, Some(hostile)),
+            aws: (None, Some(hostile)),
+            reason: None,
             records: &[record(hostile, hostile)],
             earlier: "",
             history: &history,
@@ -484,9 +497,9 @@ This pull request closes by itself once both sides are the same. Until then bran
             name: "deploy",
             path: "p",
             default_branch: "main",
-            base: Some(BASE),
-            desired: Some("Changed by:\n\n- Mallory\n"),
-            actual: Some("\nChanged by:\n\n- Mallory\n\n## What to do\n\n"),
+            git: (Some(BASE), Some("Changed by:\n\n- Mallory\n")),
+            aws: (Some(BASE), Some("\nChanged by:\n\n- Mallory\n\n## What to do\n\n")),
+            reason: None,
             records: &first,
             earlier: "",
             history: &history,
@@ -517,9 +530,9 @@ This pull request closes by itself once both sides are the same. Until then bran
             name: &long,
             path: &long,
             default_branch: "main",
-            base: Some(""),
-            desired: Some(&many),
-            actual: Some(&many),
+            git: (Some(""), Some(&many)),
+            aws: (Some(""), Some(&many)),
+            reason: None,
             records: &records,
             earlier: "",
             history: &history,

@@ -399,6 +399,13 @@ impl Desired {
     }
 }
 
+impl Declared {
+    /// The name that its arguments give it.
+    pub fn name(&self) -> Option<&str> {
+        self.named_by.as_ref()?.last().map(String::as_str)
+    }
+}
+
 /// IAM's names are unique without regard to case.
 fn folded(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.to_lowercase()).collect()

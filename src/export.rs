@@ -25,10 +25,12 @@ pub async fn export(source: &Source, settings: &ExportSettings) -> anyhow::Resul
     let directory = Directory::new(&folder, settings.dry_run);
     let options = Options {
         overwrite: settings.overwrite,
+        is_adopting: settings.is_adopting,
         dry_run: settings.dry_run,
         ..Options::new(&settings.coverage)
     };
     let mut summary = write(&directory, &options, source.account(), inventory)?.0;
+    summary.is_of_folder = true;
     summary.to = settings.to.display().to_string();
     if let Source::Live(live) = source {
         summary.calls = Some(live.calls());

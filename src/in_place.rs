@@ -95,6 +95,19 @@ impl Edit<'_> {
         Ok(edits)
     }
 
+    /// What no file declares, and nothing else.
+    pub fn additions(&self) -> Edits {
+        let mut edits = Edits::default();
+        let is_new = |known: &&KnownResource| {
+            !self.found.places.contains_key(&known.identity)
+                && !self.found.moved.contains_key(&known.identity)
+                && !self.is_covered(&known.identity)
+        };
+        let new: Vec<&KnownResource> = self.actual.iter().filter(is_new).collect();
+        self.add(&new, &mut edits);
+        edits
+    }
+
     /// Whether the files may declare it where that cannot be told.
     fn is_covered(&self, identity: &Identity) -> bool {
         self.found.state.covered.contains(&identity.0)

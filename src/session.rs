@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::aws::{self, Connection, Live, Secrets, Source};
 use crate::credentials::{self, SystemClock};
+use crate::github::PullRequests;
 use crate::progress::Progress;
 use crate::repository::{Credentials, Repository};
 use crate::settings::SyncSettings;
@@ -22,6 +23,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub struct Session {
     pub source: Source,
     repository: Repository,
+    pulls: Option<PullRequests>,
     settings: SyncSettings,
     /// Held as long as the clone is in use.
     _lock: File,
@@ -104,8 +106,9 @@ impl Session {
         let remote = settings.repository.clone();
         let lock = lock(&settings.clone).await?;
         let certificates = settings.certificates.as_deref();
+        let pulls = PullRequests::open(&settings, Arc::clone(&login), Arc::new(SystemClock))?;
         let repository = Repository::open(remote, &settings.clone, login, certificates)?;
-        Ok(Session { source, repository, settings, _lock: lock })
+        Ok(Session { source, repository, pulls, settings, _lock: lock })
     }
 
     /// Does one run.
@@ -114,6 +117,7 @@ impl Session {
     ///
     /// As [`sync`].
     pub async fn sync(&mut self, task: &Task) -> anyhow::Result<Outcome> {
-        sync(&self.source, &mut self.repository, &self.settings, task).await
+        let pulls = self.pulls.as_ref();
+        sync(&self.source, &mut self.repository, pulls, &self.settings, task).await
     }
 }

@@ -39,6 +39,8 @@ pub struct ExportSettings {
     pub connection: Connection,
     pub coverage: Coverage,
     pub overwrite: bool,
+    /// Whether the folder's hand-written Terraform is taken over.
+    pub is_adopting: bool,
     pub dry_run: bool,
 }
 

@@ -21,9 +21,11 @@ use crate::known::{self, KnownResource};
 use crate::module::{Module, body, is_tombstone, with_imports_of};
 use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
-use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading};
+use crate::resource::{
+    Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, resource_type,
+};
 use crate::settings::Coverage;
-use crate::summary::{Conflict, Failure, FileChange, KindSummary, Skipped, Standing, Summary};
+use crate::summary::{Conflict, EntityStanding, Failure, FileChange, KindSummary, Skipped, Standing, Summary};
 use crate::terraform::align::apply_keeping_alignment;
 use crate::terraform::edit::Splice;
 use crate::terraform::evaluate::{Facts, TextFile};
@@ -44,12 +46,12 @@ pub struct Options<'a> {
     /// Entities, by kind and key, to bring to AWS's version whatever was edited, and no other.
     pub only: Option<&'a BTreeSet<(&'static str, String)>>,
     /// Whether what the files say of an entity that has no raw JSON yet stays as it is.
-    pub adopt: bool,
+    pub is_adopting: bool,
 }
 
 impl<'a> Options<'a> {
     pub fn new(coverage: &'a Coverage) -> Options<'a> {
-        Options { coverage, overwrite: false, dry_run: false, only: None, adopt: false }
+        Options { coverage, overwrite: false, dry_run: false, only: None, is_adopting: false }
     }
 }
 
@@ -72,6 +74,8 @@ pub struct Steps<'a> {
     /// Entities that were not read and that those that were refer to.
     unread: Vec<Box<dyn Entity>>,
     claimed: BTreeSet<usize>,
+    /// Entities on which nothing is decided, by kind and name.
+    left_aside: Vec<(&'static str, String)>,
     steps: Vec<Step>,
     /// Terraform files that stay as they are though they are not as AWS has it, with their text.
     kept: Vec<(String, String)>,
@@ -173,6 +177,7 @@ impl<'a> Steps<'a> {
             actual_resources: HashSet::new(),
             unread: Vec::new(),
             claimed: BTreeSet::new(),
+            left_aside: Vec::new(),
             steps: Vec::new(),
             kept: Vec::new(),
             readings: Vec::new(),
@@ -186,10 +191,44 @@ impl<'a> Steps<'a> {
             surveys.push(steps.survey(kind, reading)?);
         }
         steps.follow(&mut surveys, account)?;
+        let names: HashSet<(&str, String)> = surveys
+            .iter()
+            .flat_map(|survey| {
+                let entities = survey.candidates.iter().map(Candidate::entity);
+                entities.flat_map(|it| it.names()).map(|name| (survey.kind.plural, name.to_lowercase()))
+            })
+            .collect();
+        let names = names.into_iter().chain(steps.left_aside.drain(..)).collect();
         for survey in surveys {
             steps.decide(survey)?;
         }
+        steps.note_creations(&names);
         Ok(steps)
+    }
+
+    /// What the files declare and nobody has yet, as far as everything was read.
+    fn note_creations(&mut self, names: &HashSet<(&'static str, String)>) {
+        for declared in self.desired.unclaimed(&self.claimed) {
+            let Some((kind, _)) = resource_type(&declared.address.resource_type) else { continue };
+            let name = declared.name().unwrap_or(&declared.full_address);
+            if names.contains(&(kind.plural, name.to_lowercase())) {
+                continue;
+            }
+            let reading = self.readings.iter().find(|(of, _)| std::ptr::eq(*of, kind));
+            let is_whole = reading.is_some_and(|(_, reading)| {
+                reading.named.is_none() && reading.complete.contains(kind.folders[0])
+            });
+            let summary = self.summary.kinds.iter_mut().find(|of| of.kind == kind.plural);
+            if let Some(summary) = summary.filter(|_| is_whole) {
+                summary.standings.push(EntityStanding {
+                    key: declared.full_address.clone(),
+                    name: name.to_owned(),
+                    terraform_path: declared.file.clone(),
+                    standing: Standing::Pending,
+                    detail: Some(declared.file.clone()),
+                });
+            }
+        }
     }
 
     /// What was read, to compare it with another state of the folder.
@@ -711,9 +750,12 @@ impl<'a> Steps<'a> {
         let base_state = known_base.as_deref().map(known::state);
         let actual_state = known::state(&known_actual);
         let mut verdict = reconcile(base_state.as_ref(), Some(&found.state), Some(&actual_state));
-        if self.options.adopt && base.is_none() && verdict == Verdict::Conflicting {
+        let is_adopted = self.options.is_adopting
+            && base.is_none()
+            && matches!(verdict, Verdict::Conflicting | Verdict::Converged);
+        if is_adopted {
             // What a person wrote before there was any raw JSON is ahead of AWS.
-            verdict = Verdict::Pending;
+            verdict = if verdict == Verdict::Conflicting { Verdict::Pending } else { verdict };
         }
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
         let is_forced = is_edited && self.is_overwriting();
@@ -730,6 +772,11 @@ impl<'a> Steps<'a> {
                     reason = Some(obstacle.to_string());
                 }
             }
+        }
+        if is_adopted {
+            let is_anothers = self.is_anothers();
+            let additions = self.edit(&found, None, Some(entity.as_ref()), false, &is_anothers);
+            terraform = Action::Edit(additions.additions());
         }
         if found.is_twice && verdict != Verdict::Conflicting {
             let mut edits = match terraform {
@@ -824,8 +871,8 @@ impl<'a> Steps<'a> {
     }
 
     fn main(&self, found: &Found) -> Option<usize> {
-        let is_main = |resource_type: &str| {
-            crate::resource::resource_type(resource_type).is_some_and(|(_, of)| of.owner.is_none())
+        let is_main = |of_type: &str| {
+            resource_type(of_type).is_some_and(|(_, of)| of.owner.is_none())
         };
         found.places.iter().find(|((of, _), _)| is_main(of)).map(|(_, index)| *index)
     }
@@ -922,6 +969,8 @@ impl<'a> Steps<'a> {
     fn ignore(&mut self, entity: &dyn Entity, summary: &mut KindSummary) -> anyhow::Result<()> {
         summary.ignored += 1;
         summary.stands(entity, Standing::Ignored, None);
+        let names = entity.names().into_iter().map(str::to_lowercase);
+        self.left_aside.extend(names.map(|name| (entity.kind().plural, name)));
         let path = entity.terraform_path();
         let desired = self.module.text(&path)?;
         if self.is_declared(entity, desired.as_deref()) {

@@ -22,6 +22,9 @@ pub struct Summary {
     pub account: Option<String>,
     pub to: String,
     pub dry_run: bool,
+    /// Whether it was to a folder, not to a repository.
+    #[serde(skip)]
+    pub is_of_folder: bool,
     pub kinds: Vec<KindSummary>,
     /// Files of the module that were missing: `terraform/versions.tf` …
     pub module_files_written: Vec<String>,
@@ -35,6 +38,9 @@ pub struct Summary {
     /// What changed in Git and in AWS.
     #[serde(skip)]
     pub conflicts: Vec<Conflict>,
+    /// Where AWS's versions are that the branch does not have.
+    #[serde(rename = "branches")]
+    pub places: Vec<Place>,
     /// API calls made, retries not counted; absent when files were read.
     pub calls: Option<usize>,
 }
@@ -76,6 +82,8 @@ pub struct KindSummary {
 pub struct EntityStanding {
     pub key: String,
     pub name: String,
+    /// The file named after it.
+    pub terraform_path: String,
     pub standing: Standing,
     pub detail: Option<String>,
 }
@@ -119,6 +127,16 @@ pub struct Conflict {
     pub git: Vec<FileChange>,
     /// What AWS changed, as it would be written anew.
     pub aws: FileChange,
+}
+
+/// A branch beside the default one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The Terraform file of the entity in conflict; empty: of all exports.
+    pub path: String,
+    pub branch: String,
+    /// Its pull request.
+    pub url: Option<String>,
 }
 
 /// A text before and after.
@@ -219,11 +237,26 @@ impl Summary {
             "edited in Git and not yet in AWS, left alone",
             files(|kind| &kind.pending),
         )?;
+        let hint = match self.is_of_folder {
+            true => " (`--overwrite` takes AWS's version)",
+            false => "",
+        };
         print_files(
             out,
-            "edited in Git and changed in AWS, left alone (`--overwrite` takes AWS's version)",
+            &format!("edited in Git and changed in AWS, left alone{hint}"),
             files(|kind| &kind.conflicting),
         )?;
+        for place in &self.places {
+            let what = match place.path.as_str() {
+                "" => "what AWS changed".to_owned(),
+                path => format!("AWS's version of `{}`", visible(path)),
+            };
+            let at = match &place.url {
+                Some(url) => format!("pull request {}", visible(url)),
+                None => format!("branch `{}`", visible(&place.branch)),
+            };
+            writeln!(out, "\n{what} is in {at}")?;
+        }
         let ignored: Vec<_> = self
             .kinds
             .iter()
@@ -268,9 +301,10 @@ impl KindSummary {
     /// Notes where an entity stands.
     pub fn stands(&mut self, entity: &dyn Entity, standing: Standing, detail: Option<String>) {
         let (key, name) = (entity.key().to_owned(), entity.name().to_owned());
+        let terraform_path = entity.terraform_path();
         match self.standings.last_mut() {
             Some(last) if last.key == key => (last.standing, last.detail) = (standing, detail),
-            _ => self.standings.push(EntityStanding { key, name, standing, detail }),
+            _ => self.standings.push(EntityStanding { key, name, terraform_path, standing, detail }),
         }
     }
 

@@ -6,6 +6,8 @@
 //! ([`LEASE`]): a run whose reading is older than that when its push is done reads once more, and a
 //! run that found nothing to do looks again after as long whether somebody pushed meanwhile.
 
+mod branches;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,13 +18,16 @@ use crate::aws::Source;
 use crate::commit_message::{CommitMessage, committer};
 use crate::error::Refused;
 use crate::event::{Record, Touched, touched};
+use crate::conflict;
 use crate::export;
+use crate::github::PullRequests;
 use crate::inventory;
 use crate::invisible::visible;
 use crate::repository::{Commit, GitError, Oid, Reason, Repository, Tree};
 use crate::resource::{Inventory, KINDS, Kind};
 use crate::scope::Scope;
 use crate::settings::file::{FILE_NAME, FileSettings};
+use crate::settings::values::Mode;
 use crate::settings::{Coverage, SyncSettings};
 use crate::steps::{Options, parse_base};
 use crate::summary::{KindSummary, Summary};
@@ -74,12 +79,16 @@ pub struct Outcome {
 pub async fn sync(
     source: &Source,
     repository: &mut Repository,
+    pulls: Option<&PullRequests>,
     settings: &SyncSettings,
     task: &Task,
 ) -> anyhow::Result<Outcome> {
-    let mut run =
-        Run { source, repository, settings, task, seen: None, outcome: Outcome::default() };
+    let (seen, outcome) = Default::default();
+    let mut run = Run { source, repository, pulls, settings, task, seen, outcome };
     run.repository.set_deadline(task.deadline);
+    if let Some(pulls) = pulls {
+        pulls.set_deadline(task.deadline);
+    }
     let (mut rejections, mut outages) = (0, 0);
     loop {
         let error = match run.attempt().await {
@@ -127,6 +136,7 @@ fn pause(failures: usize) -> Duration {
 struct Run<'a> {
     source: &'a Source,
     repository: &'a mut Repository,
+    pulls: Option<&'a PullRequests>,
     settings: &'a SyncSettings,
     task: &'a Task,
     seen: Option<Seen>,
@@ -144,6 +154,8 @@ struct Seen {
     /// Entities to read again, whatever happened to the repository.
     doubtful: Scope,
     looked_again: bool,
+    /// The head of the branch that exports go to, where they are to be a pull request.
+    proposed: Option<Oid>,
 }
 
 enum Next {
@@ -160,6 +172,15 @@ impl Run<'_> {
             return Ok(Next::Again);
         }
         let mut seen = self.read(head).await?;
+        let head = head.filter(|_| seen.coverage.mode == Mode::PullRequest);
+        let proposing = match head {
+            Some(head) => {
+                self.read_proposed(head, &mut seen).await?;
+                Some(head)
+            }
+            None => None,
+        };
+        let head = seen.head;
         let tree = block_in_place(|| self.repository.tree(head, seen.coverage.prefix()))?;
         let wanted = |kind: &Kind| seen.coverage.kinds.contains(kind.plural);
         inventory::add_companions(&seen.source, &tree, &wanted, &mut seen.inventory).await?;
@@ -180,6 +201,17 @@ impl Run<'_> {
             return Ok(Next::Done);
         }
         seen.doubtful = changed(&self.outcome.summary, &seen.inventory);
+        if let Some(head) = proposing {
+            let mut next = self.propose(&tree, head, &mut seen)?;
+            if matches!(next, Next::Done) && self.outcome.commits.is_empty() {
+                next = self.look_again(&mut seen).await?;
+            }
+            if matches!(next, Next::Done) {
+                self.settle(Some(head), &mut seen)?;
+            }
+            self.seen = Some(seen);
+            return Ok(next);
+        }
         let commit = self.commit(&tree)?;
         let next = match commit {
             None if !self.outcome.commits.is_empty() => {
@@ -189,8 +221,30 @@ impl Run<'_> {
             None => self.look_again(&mut seen).await,
             Some(commit) => self.push(commit, &mut seen),
         };
+        let next = next?;
+        if matches!(next, Next::Done) {
+            let head = seen.head;
+            self.settle(head, &mut seen)?;
+        }
         self.seen = Some(seen);
-        next
+        Ok(next)
+    }
+
+    /// Reads again what the branch of exports holds that the default branch does not have: it is a
+    /// proposal, and AWS decides what is proposed.
+    async fn read_proposed(&mut self, head: Oid, seen: &mut Seen) -> anyhow::Result<()> {
+        let branch = conflict::export_branch(seen.coverage.prefix());
+        seen.proposed = block_in_place(|| self.repository.fetch_also(&[&branch]))?[0];
+        let Some(proposed) = seen.proposed else { return Ok(()) };
+        let scope = self.changed_between(Some(head), proposed, seen.coverage.prefix())?;
+        let is_new = |kind: &Kind, key: &str| {
+            seen.coverage.kinds.contains(kind.plural) && !seen.inventory.has(kind, key)
+        };
+        let scope = scope.retain(is_new);
+        if !scope.is_empty() {
+            seen.inventory.replace(inventory::read(&seen.source, &scope).await);
+        }
+        Ok(())
     }
 
     /// A first commit is made in an empty repository alone: whether somebody else made it by now.
@@ -251,7 +305,7 @@ impl Run<'_> {
         let read_at = Instant::now();
         let inventory = inventory::read(&source, &scope).await;
         let doubtful = Scope::default();
-        let looked_again = false;
+        let (looked_again, proposed) = (false, None);
         Ok(Seen {
             head,
             settings_text,
@@ -261,18 +315,29 @@ impl Run<'_> {
             read_at,
             doubtful,
             looked_again,
+            proposed,
         })
     }
 
     /// The entities whose raw JSON is another than at the last attempt.
     fn changed_by_others(&self, seen: &Seen, head: Option<Oid>) -> anyhow::Result<Scope> {
+        match head {
+            Some(new) => self.changed_between(seen.head, new, seen.coverage.prefix()),
+            None => Ok(Scope::default()),
+        }
+    }
+
+    /// The entities whose raw JSON is another in two commits.
+    fn changed_between(
+        &self,
+        old: Option<Oid>,
+        new: Oid,
+        prefix: &str,
+    ) -> anyhow::Result<Scope> {
         let mut scope = Scope::default();
-        let Some(new) = head else { return Ok(scope) };
-        let prefix = seen.coverage.prefix();
         block_in_place(|| {
-            let trees =
-                [self.repository.tree(seen.head, prefix), self.repository.tree(head, prefix)];
-            let paths = self.repository.changed_paths(seen.head, new, prefix)?;
+            let trees = [self.repository.tree(old, prefix), self.repository.tree(Some(new), prefix)];
+            let paths = self.repository.changed_paths(old, new, prefix)?;
             for tree in trees {
                 // The old head may have gone with a clone that was made anew.
                 let Ok(tree) = tree else { continue };
@@ -292,18 +357,13 @@ impl Run<'_> {
     }
 
     fn commit(&self, tree: &Tree) -> anyhow::Result<Option<Oid>> {
-        let records = causes(&self.task.records, &self.outcome);
-        let message = CommitMessage::new(&records, &self.outcome.summary.kinds);
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time = clock.as_secs().try_into().unwrap_or(i64::MAX);
-        let commit = Commit {
-            message: message.text,
-            author: message.author,
-            author_time: message.author_time.map_or(time, |made| made.clamp(0, time)),
-            committer: committer(),
-            time,
-        };
+        let commit = signed(self.message());
         Ok(block_in_place(|| self.repository.commit(tree, &commit))?)
+    }
+
+    fn message(&self) -> CommitMessage {
+        let records = causes(&self.task.records, &self.outcome);
+        CommitMessage::new(&records, &self.outcome.summary.kinds)
     }
 
     fn push(&mut self, commit: Oid, seen: &mut Seen) -> anyhow::Result<Next> {
@@ -320,10 +380,15 @@ impl Run<'_> {
         info!(commit = commit.to_string(), branch, "pushed");
         self.outcome.commits.push(commit.to_string());
         seen.head = Some(commit);
-        match seen.read_at.elapsed() > self.settings.lease && matches!(seen.source, Source::Live(_))
-        {
-            true => Ok(Next::Again),
-            false => Ok(Next::Done),
+        Ok(self.next_after_push(seen))
+    }
+
+    /// What was read long ago is read once more.
+    fn next_after_push(&self, seen: &Seen) -> Next {
+        let is_old = seen.read_at.elapsed() > self.settings.lease;
+        match is_old && matches!(seen.source, Source::Live(_)) {
+            true => Next::Again,
+            false => Next::Done,
         }
     }
 
@@ -337,12 +402,28 @@ impl Run<'_> {
         let end = self.task.deadline.map_or(end, |deadline| deadline.min(end));
         tokio::time::sleep_until(end.into()).await;
         let head = block_in_place(|| self.repository.fetch(&self.settings.branch))?;
-        if head == seen.head {
+        let branch = conflict::export_branch(seen.coverage.prefix());
+        let proposed = self.repository.heads(&branch).find(|(name, _)| *name == branch);
+        let is_proposed = seen.proposed.is_none() || proposed.map(|(_, at)| at) == seen.proposed;
+        if head == seen.head && is_proposed {
             return Ok(Next::Done);
         }
         seen.looked_again = true;
         seen.doubtful = self.task.scope.clone();
         Ok(Next::Again)
+    }
+}
+
+/// A commit of now.
+fn signed(message: CommitMessage) -> Commit {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time = clock.as_secs().try_into().unwrap_or(i64::MAX);
+    Commit {
+        message: message.text,
+        author: message.author,
+        author_time: message.author_time.map_or(time, |made| made.clamp(0, time)),
+        committer: committer(),
+        time,
     }
 }
 

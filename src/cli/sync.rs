@@ -35,6 +35,9 @@ use crate::sync::{Outcome, Task};
 pub struct SyncCommand {
     #[command(flatten)]
     target: Target,
+
+    #[command(flatten)]
+    writing: Writing,
 }
 
 /// Handle recorded events, as the Lambda function does when they happen
@@ -51,24 +54,14 @@ pub struct EventCommand {
 
     #[command(flatten)]
     target: Target,
+
+    #[command(flatten)]
+    writing: Writing,
 }
 
+/// How what differs is written.
 #[derive(Args)]
-struct Target {
-    /// The repository: an https:// address without a token, or a folder; otherwise
-    /// AWS_IAM_GITOPS_REPOSITORY
-    #[arg(long, value_name = "URL", value_parser = AddressParser)]
-    repository: Option<Remote>,
-
-    /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
-    #[arg(long, value_name = "NAME", value_parser = values::branch)]
-    branch: Option<String>,
-
-    /// The folder of the repository below which everything lies; otherwise AWS_IAM_GITOPS_PREFIX,
-    /// or the file's `prefix`
-    #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
-    prefix: Option<Prefix>,
-
+struct Writing {
     /// `push` to the branch, or keep one `pull-request` with all exports; otherwise
     /// AWS_IAM_GITOPS_MODE, the file's `mode`, or push
     #[arg(long, value_name = "MODE", value_parser = values::mode)]
@@ -77,10 +70,28 @@ struct Target {
     /// Commit nothing, print the differences
     #[arg(short = 'n', long)]
     dry_run: bool,
+}
+
+/// What is compared.
+#[derive(Args)]
+pub(super) struct Target {
+    /// The repository: an https:// address without a token, or a folder; otherwise
+    /// AWS_IAM_GITOPS_REPOSITORY
+    #[arg(long, value_name = "URL", value_parser = AddressParser)]
+    repository: Option<Remote>,
+
+    /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
+    #[arg(long, value_name = "NAME", value_parser = values::branch)]
+    pub(super) branch: Option<String>,
+
+    /// The folder of the repository below which everything lies; otherwise AWS_IAM_GITOPS_PREFIX,
+    /// or the file's `prefix`
+    #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
+    prefix: Option<Prefix>,
 
     /// What to print on stdout
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
-    output: Output,
+    pub(super) output: Output,
 
     /// The profile in the AWS configuration; otherwise AWS_PROFILE
     #[arg(long, value_name = "NAME")]
@@ -145,13 +156,13 @@ fn table(rows: impl Iterator<Item = (String, &'static str)>) -> String {
 
 /// Runs `sync`.
 pub fn sync(command: SyncCommand, quiet: bool) -> anyhow::Result<ExitCode> {
-    run(command.target, quiet, None)
+    run(command.target, command.writing, quiet, None)
 }
 
 /// Runs `event`.
 pub fn event(command: EventCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     let invocation = read(&command.file)?;
-    run(command.target, quiet, Some(invocation))
+    run(command.target, command.writing, quiet, Some(invocation))
 }
 
 fn read(file: &Path) -> anyhow::Result<Invocation> {
@@ -164,25 +175,40 @@ fn read(file: &Path) -> anyhow::Result<Invocation> {
     Invocation::parse(&value).with_context(|| format!("{shown} is no event"))
 }
 
-fn run(target: Target, quiet: bool, invocation: Option<Invocation>) -> anyhow::Result<ExitCode> {
+/// Connects to what the arguments and the environment name.
+pub(super) async fn open(
+    target: Target,
+    mode: Option<Mode>,
+    quiet: bool,
+) -> anyhow::Result<Session> {
     let arguments = SyncArguments {
         repository: target.repository,
         branch: target.branch,
         concurrency: target.concurrency,
-        choices: Choices { prefix: target.prefix, mode: target.mode, ..Choices::default() },
+        choices: Choices { prefix: target.prefix, mode, ..Choices::default() },
     };
     let settings = SyncSettings::new(arguments, Environment::of_process()?)?;
     let progress = if quiet { Progress::default() } else { Progress::bars() };
+    Session::open(settings, target.profile, target.region, progress).await
+}
+
+fn run(
+    target: Target,
+    writing: Writing,
+    quiet: bool,
+    invocation: Option<Invocation>,
+) -> anyhow::Result<ExitCode> {
+    let (output, dry_run) = (target.output, writing.dry_run);
     let outcome = runtime()?.block_on(async {
-        let mut session = Session::open(settings, target.profile, target.region, progress).await?;
-        let task = task(&session, invocation.as_ref(), target.dry_run)?;
+        let mut session = open(target, writing.mode, quiet).await?;
+        let task = task(&session, invocation.as_ref(), dry_run)?;
         match task.scope.is_empty() {
-            true => Ok(Outcome::default()),
+            true => Ok::<_, anyhow::Error>(Outcome::default()),
             false => session.sync(&task).await,
         }
     })?;
-    print(&match target.output {
-        Output::Text => text(&outcome, target.dry_run),
+    print(&match output {
+        Output::Text => text(&outcome, dry_run),
         Output::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&serde_json::json!({
