@@ -70,7 +70,10 @@ impl CommitMessage {
     pub fn of_conflict(records: &[Record], kind: &str, name: &str) -> CommitMessage {
         let message = CommitMessage::new(records, &[]);
         match records {
-            [] => CommitMessage { text: format!("{}\n", subject(&of_conflict(kind, name))), ..message },
+            [] => CommitMessage {
+                text: format!("{}\n", subject(&of_conflict(kind, name))),
+                ..message
+            },
             _ => message,
         }
     }

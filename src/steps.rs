@@ -21,11 +21,11 @@ use crate::known::{self, KnownResource};
 use crate::module::{Module, body, is_tombstone, with_imports_of};
 use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
-use crate::resource::{
-    Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, resource_type,
-};
+use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, resource_type};
 use crate::settings::Coverage;
-use crate::summary::{Conflict, EntityStanding, Failure, FileChange, KindSummary, Skipped, Standing, Summary};
+use crate::summary::{
+    Conflict, EntityStanding, Failure, FileChange, KindSummary, Skipped, Standing, Summary,
+};
 use crate::terraform::align::apply_keeping_alignment;
 use crate::terraform::edit::Splice;
 use crate::terraform::evaluate::{Facts, TextFile};
@@ -195,7 +195,9 @@ impl<'a> Steps<'a> {
             .iter()
             .flat_map(|survey| {
                 let entities = survey.candidates.iter().map(Candidate::entity);
-                entities.flat_map(|it| it.names()).map(|name| (survey.kind.plural, name.to_lowercase()))
+                entities
+                    .flat_map(|it| it.names())
+                    .map(|name| (survey.kind.plural, name.to_lowercase()))
             })
             .collect();
         let names = names.into_iter().chain(steps.left_aside.drain(..)).collect();
@@ -871,9 +873,8 @@ impl<'a> Steps<'a> {
     }
 
     fn main(&self, found: &Found) -> Option<usize> {
-        let is_main = |of_type: &str| {
-            resource_type(of_type).is_some_and(|(_, of)| of.owner.is_none())
-        };
+        let is_main =
+            |of_type: &str| resource_type(of_type).is_some_and(|(_, of)| of.owner.is_none());
         found.places.iter().find(|((of, _), _)| is_main(of)).map(|(_, index)| *index)
     }
 

@@ -304,7 +304,9 @@ impl KindSummary {
         let terraform_path = entity.terraform_path();
         match self.standings.last_mut() {
             Some(last) if last.key == key => (last.standing, last.detail) = (standing, detail),
-            _ => self.standings.push(EntityStanding { key, name, terraform_path, standing, detail }),
+            _ => {
+                self.standings.push(EntityStanding { key, name, terraform_path, standing, detail })
+            }
         }
     }
 

@@ -16,9 +16,9 @@ use tracing::{debug, info, warn};
 
 use crate::aws::Source;
 use crate::commit_message::{CommitMessage, committer};
+use crate::conflict;
 use crate::error::Refused;
 use crate::event::{Record, Touched, touched};
-use crate::conflict;
 use crate::export;
 use crate::github::PullRequests;
 use crate::inventory;
@@ -328,15 +328,11 @@ impl Run<'_> {
     }
 
     /// The entities whose raw JSON is another in two commits.
-    fn changed_between(
-        &self,
-        old: Option<Oid>,
-        new: Oid,
-        prefix: &str,
-    ) -> anyhow::Result<Scope> {
+    fn changed_between(&self, old: Option<Oid>, new: Oid, prefix: &str) -> anyhow::Result<Scope> {
         let mut scope = Scope::default();
         block_in_place(|| {
-            let trees = [self.repository.tree(old, prefix), self.repository.tree(Some(new), prefix)];
+            let trees =
+                [self.repository.tree(old, prefix), self.repository.tree(Some(new), prefix)];
             let paths = self.repository.changed_paths(old, new, prefix)?;
             for tree in trees {
                 // The old head may have gone with a clone that was made anew.

@@ -1,0 +1,397 @@
+//! Conflicts as branches and pull requests, exports as one pull request, and `status`: the real
+//! program against real Git over HTTP, a fake of AWS and one of GitHub's REST API.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use support::fake_aws::{ACCOUNT, FakeAws, World};
+use support::fake_github::FakeGitHub;
+use support::git_server::{Bare, GitServer, git};
+use support::run::Outcome;
+use support::runtime_api::{Function, eventbridge, sqs_batch};
+
+const TOKEN: &str = "s3cret";
+const FILE: &str = "terraform/iam_role.deploy.tf";
+const JSON: &str = "roles/deploy.json";
+const CONFLICT: &str = "aws-iam-gitops/conflict/iam_role.deploy";
+const EXPORTS: &str = "aws-iam-gitops/export";
+
+struct Case {
+    aws: FakeAws,
+    server: GitServer,
+    bare: Bare,
+    github: FakeGitHub,
+    home: tempfile::TempDir,
+    is_on_github: bool,
+}
+
+impl Case {
+    /// An account that is exported already.
+    fn new() -> Case {
+        Case::on_github(true)
+    }
+
+    fn on_github(is_on_github: bool) -> Case {
+        let server = GitServer::start();
+        let bare = server.repository("o/n");
+        let github = FakeGitHub::start(TOKEN);
+        let heads = bare.clone();
+        github.with_heads(move |branch| heads.head(branch));
+        let aws = FakeAws::start(World::small());
+        let home = tempfile::tempdir().expect("a home");
+        let case = Case { aws, server, bare, github, home, is_on_github };
+        case.sync(&[]).succeeded();
+        case
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = self.aws.environment();
+        environment.extend([
+            ("AWS_IAM_GITOPS_REPOSITORY", self.server.url_of("o/n")),
+            ("AWS_IAM_GITOPS_TOKEN", TOKEN.to_owned()),
+            ("AWS_IAM_GITOPS_PAUSE", "0".to_owned()),
+            ("AWS_IAM_GITOPS_LEASE", "0".to_owned()),
+            ("HOME", self.home.path().display().to_string()),
+        ]);
+        if self.is_on_github {
+            environment.push(("AWS_IAM_GITOPS_GITHUB_API", self.github.url.clone()));
+        }
+        environment
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("COLUMNS", "100")
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn sync(&self, arguments: &[&str]) -> Outcome {
+        self.run(&[&["sync", "--quiet"], arguments].concat())
+    }
+
+    fn status(&self) -> (Option<i32>, Value) {
+        let outcome = self.run(&["status", "--quiet", "--output", "json"]);
+        let value = serde_json::from_str(&outcome.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", outcome.stdout, outcome.stderr));
+        (outcome.code, value)
+    }
+
+    fn standing(&self, name: &str) -> String {
+        let (_, status) = self.status();
+        let entities = status["entities"].as_array().expect("a list");
+        let found = entities.iter().find(|entity| entity["name"] == name);
+        found.map(|found| found["standing"].as_str().expect("text").to_owned()).unwrap_or_default()
+    }
+
+    /// Edits a file on the default branch as a person does.
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.bare.content("main", path);
+        assert!(text.contains(from), "{from}: {text}");
+        self.bare.commit("main", &[(path, Some(&text.replace(from, to)))], "edit by hand");
+    }
+
+    fn describe(&self, role: &str, description: &str) {
+        self.aws.world().role(role).description = Some(description.to_owned());
+    }
+
+    /// What merging a branch would make of a file, by Git itself.
+    fn merged(&self, branch: &str, path: &str) -> String {
+        let tree = git(&self.bare.path, &["merge-tree", "--write-tree", "main", branch]);
+        self.bare.content(tree.trim(), path)
+    }
+
+    /// The files that merging a branch would change.
+    fn merged_changes(&self, branch: &str) -> Vec<String> {
+        let tree = git(&self.bare.path, &["merge-tree", "--write-tree", "main", branch]);
+        let changed = git(&self.bare.path, &["diff", "--name-only", "main", tree.trim()]);
+        changed.lines().map(str::to_owned).collect()
+    }
+}
+
+fn update_role(role: &str, by: &str) -> Value {
+    json!({
+        "eventSource": "iam.amazonaws.com", "eventName": "UpdateRole", "eventID": format!("id-{role}-{by}"),
+        "eventTime": "2026-11-22T10:15:00Z", "recipientAccountId": ACCOUNT,
+        "userIdentity": {
+            "type": "AssumedRole", "accountId": ACCOUNT,
+            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/Admin/{by}"),
+        },
+        "requestParameters": {"roleName": role},
+        "sourceIPAddress": "203.0.113.7",
+    })
+}
+
+const WHAT_DEPLOY_DOES: &str = "\"what deploy does\"";
+
+#[test]
+fn conflict_is_a_pull_request_with_both_sides_and_the_rest_is_committed() {
+    let case = Case::new();
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\" # why");
+    case.describe("deploy", "by aws");
+    case.describe("audit", "changed");
+    let before = case.bare.content("main", FILE);
+    let function = Function::start(&case.environment());
+    let messages: Vec<(String, Value)> = ["deploy", "audit"]
+        .iter()
+        .map(|role| ((*role).to_owned(), eventbridge(&update_role(role, "mallory@example.com"))))
+        .collect();
+    let answer = function.invoke(&sqs_batch(&messages)).succeeded();
+    assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
+
+    // The default branch has the other role, and nothing of this one.
+    assert_eq!(case.bare.content("main", FILE), before);
+    assert!(case.bare.content("main", "roles/audit.json").contains("\"changed\""));
+    assert!(case.bare.content("main", JSON).contains("what deploy does"));
+
+    assert_eq!(case.merged_changes(CONFLICT), [JSON, FILE]);
+    assert_eq!(
+        case.merged(CONFLICT, FILE),
+        before.replace("\"by git\" # why", "\"by aws\" # why"),
+        "only the argument, and the comment stays"
+    );
+    assert!(case.merged(CONFLICT, JSON).contains("by aws"));
+    let pull = case.github.world().pulls[0].clone();
+    assert_eq!((pull.head.as_str(), pull.base.as_str(), pull.is_open), (CONFLICT, "main", true));
+    assert_eq!(pull.title, "role deploy changed in Git and in AWS");
+    let body = pull.body.expect("a text");
+    for said in [
+        "\n-  description          = \"what deploy does\" # why\n+  description          = \"by git\" # why\n",
+        "\n-  description          = \"what deploy does\"\n+  description          = \"by aws\"\n",
+        "edit by hand",
+        "`UpdateRole` by `arn:aws:sts::111122223333:assumed-role/Admin/mallory@example.com`",
+        "event `id-deploy-mallory@example.com`",
+    ] {
+        assert!(body.contains(said), "{said}: {body}");
+    }
+    let author = git(&case.bare.path, &["log", "-1", "--format=%an", CONFLICT]);
+    assert_eq!(author.trim(), "mallory@example.com");
+    assert_eq!(case.standing("deploy"), "conflicting");
+    assert_eq!(case.status().0, Some(3));
+
+    // Nothing new: no commit, no call that writes.
+    let (main, conflict) = (case.bare.head("main"), case.bare.head(CONFLICT));
+    case.github.take_calls();
+    case.sync(&[]).succeeded();
+    assert_eq!((case.bare.head("main"), case.bare.head(CONFLICT)), (main, conflict));
+    assert!(case.github.take_calls().iter().all(|call| call.starts_with("GET")));
+    // A full export does not know who it was; what is known stays said.
+    assert!(
+        case.github.world().pulls[0].body.clone().expect("a text").contains("id-deploy-mallory")
+    );
+
+    // AWS changes again: the same pull request.
+    case.describe("deploy", "by aws, twice");
+    let said = case.sync(&[]).succeeded().stdout;
+    assert!(said.contains(&format!("AWS's version of `{FILE}` is in pull request http")), "{said}");
+    assert!(case.merged(CONFLICT, FILE).contains("\"by aws, twice\" # why"));
+    assert_eq!(case.github.world().pulls.len(), 1);
+    assert!(case.github.world().pulls[0].body.clone().expect("a text").contains("by aws, twice"));
+
+    // AWS follows Git: the pull request closes with a word, its branch goes, JSON alone is written.
+    case.describe("deploy", "by git");
+    case.sync(&[]).succeeded();
+    let pull = case.github.world().pulls[0].clone();
+    assert!(!pull.is_open);
+    assert_eq!(pull.comments.len(), 1);
+    assert_eq!(case.bare.head(CONFLICT), None);
+    assert_eq!(case.bare.content("main", FILE), before);
+    assert!(case.bare.content("main", JSON).contains("by git"));
+    assert_eq!((case.status().0, case.standing("deploy").as_str()), (Some(0), "in_step"));
+    case.bare.check();
+}
+
+#[test]
+fn merged_conflict_is_resolved() {
+    let case = Case::new();
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");
+    case.describe("deploy", "by aws");
+    case.sync(&[]).succeeded();
+    let (text, raw) = (case.merged(CONFLICT, FILE), case.merged(CONFLICT, JSON));
+    case.bare.commit("main", &[(FILE, Some(&text)), (JSON, Some(&raw))], "merge");
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head("main"), main);
+    assert_eq!(case.bare.head(CONFLICT), None);
+    assert_eq!(case.status().0, Some(0));
+}
+
+#[test]
+fn elsewhere_than_on_github_the_branch_is_named() {
+    let case = Case::on_github(false);
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");
+    case.describe("deploy", "by aws");
+    let said = case.sync(&[]).succeeded().stdout;
+    let line = format!("AWS's version of `{FILE}` is in branch `{CONFLICT}`");
+    assert!(said.contains(&line), "{said}");
+    assert!(case.merged(CONFLICT, FILE).contains("by aws"));
+    let head = case.bare.head(CONFLICT);
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head(CONFLICT), head);
+    case.describe("deploy", "what deploy does");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head(CONFLICT), None);
+    assert!(case.github.world().calls.is_empty());
+}
+
+#[test]
+fn deleted_on_one_side_and_changed_on_the_other_is_a_conflict() {
+    let case = Case::new();
+    case.bare.commit("main", &[(FILE, None)], "no deploy");
+    assert_eq!(case.standing("deploy"), "pending");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head(CONFLICT), None);
+    case.describe("deploy", "by aws");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.merged_changes(CONFLICT), [JSON, FILE]);
+    assert!(!case.bare.files("main").contains(&FILE.to_owned()));
+    assert!(case.merged(CONFLICT, FILE).contains("\"by aws\""));
+    let body = case.github.world().pulls[0].body.clone().expect("a text");
+    assert!(body.contains("Git does not have it any more."), "{body}");
+
+    // Gone from AWS while Git edits it.
+    let audit = "terraform/iam_role.audit.tf";
+    case.edit(audit, "what audit does", "edited");
+    case.aws.world().roles.retain(|role| role.name != "audit");
+    case.sync(&[]).succeeded();
+    let branch = "aws-iam-gitops/conflict/iam_role.audit";
+    assert_eq!(case.merged_changes(branch), ["roles/audit.json", audit]);
+    let body = case.github.world().pulls[1].body.clone().expect("a text");
+    assert!(body.contains("AWS does not have it any more."), "{body}");
+    assert!(case.bare.content("main", audit).contains("edited"));
+}
+
+#[test]
+fn github_that_refuses_is_a_failure_and_the_branch_has_everything_else() {
+    let case = Case::new();
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");
+    case.describe("deploy", "by aws");
+    case.describe("audit", "changed");
+    case.github.world().tokens.clear();
+    let outcome = case.sync(&[]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("cannot show the conflict of role `deploy`"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stderr.contains(TOKEN));
+    assert!(case.bare.content("main", "roles/audit.json").contains("\"changed\""));
+    case.github.world().tokens.push(TOKEN.to_owned());
+    case.sync(&[]).succeeded();
+    assert_eq!(case.github.world().pulls.len(), 1);
+}
+
+#[test]
+fn protected_branch_gets_one_pull_request_for_all_exports() {
+    let case = Case::new();
+    let main = case.bare.head("main");
+    let mode = ["--mode", "pull-request"];
+    case.sync(&mode).succeeded();
+    assert_eq!(case.bare.head(EXPORTS), None);
+
+    case.describe("deploy", "one");
+    let function = {
+        let mut environment = case.environment();
+        environment.push(("AWS_IAM_GITOPS_MODE", "pull-request".to_owned()));
+        Function::start(&environment)
+    };
+    function.invoke(&eventbridge(&update_role("deploy", "alice"))).succeeded();
+    assert_eq!(case.bare.head("main"), main);
+    assert_eq!(case.merged_changes(EXPORTS), [JSON, FILE]);
+    let author = git(&case.bare.path, &["log", "-1", "--format=%an", EXPORTS]);
+    assert_eq!(author.trim(), "alice");
+    let pull = case.github.world().pulls[0].clone();
+    assert_eq!((pull.title.as_str(), pull.head.as_str()), ("AWS changed: 1 role", EXPORTS));
+
+    // The same event again: nothing.
+    let head = case.bare.head(EXPORTS);
+    function.invoke(&eventbridge(&update_role("deploy", "alice"))).succeeded();
+    assert_eq!(case.bare.head(EXPORTS), head);
+
+    // Another change joins it, and main moving on does not lose the first.
+    case.bare.commit("main", &[("README.md", Some("hello\n"))], "readme");
+    case.describe("audit", "two");
+    function.invoke(&eventbridge(&update_role("audit", "bob"))).succeeded();
+    let audit = ["roles/audit.json", JSON, "terraform/iam_role.audit.tf", FILE];
+    assert_eq!(case.merged_changes(EXPORTS), audit);
+    assert!(case.bare.files(EXPORTS).contains(&"README.md".to_owned()));
+    let world = case.github.world().pulls.clone();
+    assert_eq!((world.len(), world[0].title.as_str()), (1, "AWS changed: 2 roles"));
+
+    // One of both goes back.
+    case.describe("deploy", "what deploy does");
+    function.invoke(&eventbridge(&update_role("deploy", "alice"))).succeeded();
+    assert_eq!(case.merged_changes(EXPORTS), [audit[0], audit[2]]);
+
+    // It is merged, by squashing; then something new is a new pull request.
+    let text = case.bare.content(EXPORTS, audit[2]);
+    let raw = case.bare.content(EXPORTS, audit[0]);
+    case.bare.commit("main", &[(audit[2], Some(&text)), (audit[0], Some(&raw))], "squashed");
+    case.github.world().pulls[0].is_open = false;
+    case.sync(&mode).succeeded();
+    assert_eq!(case.bare.head(EXPORTS), None);
+    case.describe("build", "three");
+    case.sync(&mode).succeeded();
+    assert_eq!(case.github.world().pulls.len(), 2);
+    assert_eq!(case.merged_changes(EXPORTS), ["roles/build.json", "terraform/iam_role.build.tf"]);
+
+    // AWS goes back before anybody merges.
+    case.describe("build", "what build does");
+    case.sync(&mode).succeeded();
+    let pull = case.github.world().pulls[1].clone();
+    assert!(!pull.is_open && pull.comments.len() == 1);
+    assert_eq!(case.bare.head(EXPORTS), None);
+    case.bare.check();
+}
+
+#[test]
+fn status_tells_every_standing_and_its_exit_code() {
+    let case = Case::new();
+    assert_eq!(case.status().0, Some(0));
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");
+    let hand =
+        "resource \"aws_iam_role\" \"x\" {\n  name = \"new\"\n  assume_role_policy = \"{}\"\n}\n";
+    case.bare.commit("main", &[("terraform/main.tf", Some(hand))], "a new role");
+    case.describe("audit", "changed");
+    let mut world = case.aws.world();
+    world.roles.push(support::fake_aws::Role::new("late"));
+    world.policies.retain(|policy| policy.name != "run");
+    drop(world);
+    for (name, standing) in [
+        ("deploy", "pending"),
+        ("new", "pending"),
+        ("audit", "drifted"),
+        ("late", "unmanaged"),
+        ("run", "gone"),
+        ("build", "in_step"),
+    ] {
+        assert_eq!(case.standing(name), standing, "{name}");
+    }
+    let main = case.bare.head("main");
+    let outcome = case.run(&["status", "--quiet"]);
+    assert_eq!(outcome.code, Some(3));
+    assert!(
+        outcome.stdout.contains("drifted in AWS       1\n  role `audit`"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(case.bare.head("main"), main);
+    case.aws
+        .world()
+        .faults
+        .push(support::fake_aws::Fault::new("ListRoles", support::fake_aws::How::Denied));
+    assert_eq!(case.run(&["status", "--quiet"]).code, Some(1));
+}
