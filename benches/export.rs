@@ -70,6 +70,7 @@ fn run_export(dump: &Path, to: &Path) {
         },
         coverage: Coverage::default(),
         overwrite: false,
+        is_adopting: false,
         dry_run: false,
     };
     let dump = Dump::read(&settings.from, None, false).expect("readable files");

@@ -33,6 +33,7 @@ fn export_account(from: &Path, to: &Path) -> String {
             ..Coverage::default()
         },
         overwrite: false,
+        is_adopting: false,
         dry_run: false,
     };
     let dump = Dump::read(&settings.from, None, true).expect("readable files");
