@@ -182,11 +182,21 @@ impl Editor<'_> {
                 }
             }
         }
+        let base_of = |key: &str| {
+            let Some(Json::Object(base)) = base else { return None };
+            let exact = base.iter().find(|(other, _)| other == key);
+            let found =
+                exact.or_else(|| base.iter().find(|(other, _)| place.is_same_key(other, key)));
+            found.map(|(_, value)| value)
+        };
         let stays = |index: usize| {
-            let member = &members[index];
+            let Member { key, value, .. } = &members[index];
             value_of[index].is_some()
-                || member_is_nothing(place, &member.key, View::Node(&member.value))
-                    != Match::Differs
+                || match member_is_nothing(place, key, View::Node(value)) {
+                    Match::Same => true,
+                    Match::Assumed => base_of(key).is_none_or(|value| is_nothing(key, value)),
+                    Match::Differs => false,
+                }
         };
         let new: Vec<usize> = (0..values.len())
             .filter(|at| member_of[*at].is_none() && !is_nothing(&values[*at].0, &values[*at].1))
@@ -220,14 +230,7 @@ impl Editor<'_> {
         }
         for (index, member) in members.iter().enumerate() {
             let Some(at) = value_of[index] else { continue };
-            let base = base.and_then(|base| {
-                let Json::Object(base) = base else { return None };
-                let found = base
-                    .iter()
-                    .find(|(key, _)| *key == member.key)
-                    .or_else(|| base.iter().find(|(key, _)| place.is_same_key(key, &member.key)));
-                found.map(|(_, value)| value)
-            });
+            let base = base_of(&member.key);
             let place = place.member(&member.key);
             self.edit(&member.value, base, &values[at].1, place, inside)?;
         }
