@@ -1,5 +1,7 @@
 //! Edits of hand-written files, one by one and at random.
 
+mod alignment;
+mod bodies;
 mod generate;
 mod random;
 mod reader;

@@ -459,11 +459,7 @@ impl Editor<'_> {
             }
             _ => self.style.key(key),
         };
-        let default = match self.style.syntax {
-            Syntax::Hcl => " = ",
-            Syntax::Json { .. } => &self.style.colon,
-        };
-        let between = between.unwrap_or(default);
+        let between = between.unwrap_or(&self.style.separator);
         let separator = between.trim_start_matches([' ', '\t']);
         let blanks = between.len() - separator.len();
         let column = sibling.map_or(0, |sibling| sibling.key_span.len()) + blanks;
@@ -492,20 +488,7 @@ impl Editor<'_> {
         if spot.is_shared || inside.is_one_line {
             self.style.line(value)
         } else {
-            self.lines(value, spot.indent)
-        }
-    }
-
-    /// A value on several lines, but for a list that would stand on one line elsewhere.
-    fn lines(&self, value: &Json, indent: &str) -> String {
-        let is_scalar = |value: &Json| !matches!(value, Json::Array(_) | Json::Object(_));
-        match value {
-            Json::Array(items)
-                if self.style.lists_on_one_line == Some(true) && items.iter().all(is_scalar) =>
-            {
-                self.style.line(value)
-            }
-            _ => self.style.lines(value, indent),
+            self.style.lines(value, spot.indent)
         }
     }
 
@@ -552,7 +535,7 @@ impl Editor<'_> {
                 format::quoted(number)
             }
             _ if around.is_one_line => self.style.line(value),
-            _ => self.lines(value, indent),
+            _ => self.style.lines(value, indent),
         };
         self.push(node.span.start..end, text);
         Ok(())

@@ -54,7 +54,7 @@ fn format_all(folder: &Path) {
 }
 
 /// The files as `terraform fmt` writes them.
-fn formatted(files: &[(u64, &str)]) -> Vec<String> {
+pub fn formatted(files: &[(u64, &str)]) -> Vec<String> {
     let folder = folder_with(files);
     format_all(folder.path());
     files
@@ -65,7 +65,7 @@ fn formatted(files: &[(u64, &str)]) -> Vec<String> {
         .collect()
 }
 
-fn without_blanks(text: &str) -> String {
+pub fn without_blanks(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, ' ' | '\t')).collect()
 }
 
@@ -214,7 +214,7 @@ fn edit(case: &Case, text: &str) -> Option<String> {
     Some(new)
 }
 
-fn cases() -> u64 {
+pub fn cases() -> u64 {
     std::env::var("EDIT_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(1200)
 }
 
@@ -271,6 +271,20 @@ fn same_in_other_words_is_no_edit() {
             let text = &case.written.text;
             let splices = edit_value(text, x, base, &same, case.meaning(), &|_| None);
             assert_eq!(splices, Ok(Vec::new()), "seed {seed}\n{text}");
+        }
+    }
+}
+
+#[test]
+#[ignore]
+fn show() {
+    let out = std::path::PathBuf::from("/tmp/show");
+    for seed in 0..40 {
+        let case = case(seed);
+        let text = formatted(&[(seed, &case.written.text)]).remove(0);
+        if let Some(new) = edit(&case, &text) {
+            std::fs::write(out.join(format!("{seed}.a")), &text).unwrap();
+            std::fs::write(out.join(format!("{seed}.b")), &new).unwrap();
         }
     }
 }
