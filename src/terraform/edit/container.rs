@@ -356,7 +356,7 @@ impl<'a> Container<'a> {
             }
             changes.push((end..end, printed));
         }
-        let needs_comma = !is_last || (kept + 1 == self.items.len() && gap.comma.is_some());
+        let needs_comma = !is_last || self.has_comma_at_end();
         let shares_line_end = self.gaps[kept..].iter().any(|gap| gap.next_line.is_some());
         let needs_comma = if is_last && shares_line_end {
             self.needs_comma_at_line_end(true)
@@ -412,7 +412,7 @@ impl<'a> Container<'a> {
 
     /// Whether an item that ends its line has a comma; `None` if it does not matter.
     fn needs_comma_at_line_end(&self, is_last: bool) -> Option<bool> {
-        let habit_at_end = self.gaps.last().is_some_and(|gap| gap.comma.is_some());
+        let habit_at_end = self.has_comma_at_end();
         match self.kind {
             Kind::Json => Some(!is_last),
             Kind::List => Some(!is_last || habit_at_end),
@@ -431,6 +431,10 @@ impl<'a> Container<'a> {
                 })
             }
         }
+    }
+
+    fn has_comma_at_end(&self) -> bool {
+        self.gaps.last().is_some_and(|gap| gap.comma.is_some())
     }
 
     fn end_with_comma(&self, index: usize) -> usize {

@@ -334,6 +334,9 @@ impl Editor<'_> {
         let before: String = values[..kept].iter().map(|value| print(value) + comma).collect();
         let after: String =
             values[kept + 1..].iter().map(|value| comma.to_owned() + &print(value)).collect();
+        if values.len() == 1 {
+            return self.edit(node, base, &values[kept], place.item(), around);
+        }
         let (start, end) = (node.span.start, node.span.end);
         self.push(start..start, format!("[{before}"));
         self.edit(node, base, &values[kept], place.item(), around)?;
@@ -672,24 +675,52 @@ fn likeness(item: &Node, value: &Json, place: Place) -> Option<usize> {
     let find = |key: &str| values.iter().find(|(other, _)| place.is_same_key(key, other));
     let sid = members.iter().find(|member| member.key.eq_ignore_ascii_case("sid"));
     let other_sid = values.iter().find(|(key, _)| key.eq_ignore_ascii_case("sid"));
-    let common = members
+    let common: usize = members
         .iter()
-        .filter(|member| {
-            find(&member.key).is_some_and(|(key, value)| {
-                matches(View::Node(&member.value), value, place.member(key)) != Match::Differs
-            })
+        .map(|member| {
+            let Some((key, value)) = find(&member.key) else { return 0 };
+            let place = place.member(key);
+            match matches(View::Node(&member.value), value, place) {
+                Match::Differs => usize::from(overlaps(&member.value, value, place)),
+                Match::Assumed | Match::Same => 2,
+            }
         })
-        .count();
+        .sum();
+    let count = members.len().max(values.len());
     match (sid.and_then(|sid| sid.value.text()), other_sid) {
         (Some(one), Some((_, Json::String(other)))) if !one.is_empty() && one == other => {
             Some(500 + common)
         }
-        // Statements that are called differently are different ones.
+        // Statements that are called differently are different ones, unless all else is the same.
         (Some(one), Some((_, Json::String(other)))) if !one.is_empty() && !other.is_empty() => {
-            (common + 1 >= members.len().max(values.len())).then_some(common)
+            (common + 2 >= 2 * count).then_some(common)
         }
-        _ => (2 * common >= members.len().max(values.len()) && common > 0).then_some(common),
+        _ => (common >= count && common > 0).then_some(common),
     }
+}
+
+/// Whether a member of an object has some of the values that it is to have.
+fn overlaps(node: &Node, value: &Json, place: Place) -> bool {
+    match (&node.content, value) {
+        (Content::Object(members), Json::Object(values)) => members.iter().any(|member| {
+            values.iter().any(|(key, value)| {
+                let place = place.member(key);
+                *key == member.key
+                    && (matches(View::Node(&member.value), value, place) != Match::Differs
+                        || overlaps(&member.value, value, place))
+            })
+        }),
+        (Content::List(items), Json::Array(values)) => {
+            items.iter().any(|item| values.iter().any(|value| is_like(item, value, place)))
+        }
+        (Content::List(items), value) => items.iter().any(|item| is_like(item, value, place)),
+        (_, Json::Array(values)) => values.iter().any(|value| is_like(node, value, place)),
+        _ => false,
+    }
+}
+
+fn is_like(item: &Node, value: &Json, place: Place) -> bool {
+    matches(View::Node(item), value, place.item()) != Match::Differs
 }
 
 /// What stays in the order it is in, and after each what comes after it in the values.
