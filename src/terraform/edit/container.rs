@@ -86,6 +86,9 @@ impl<'a> Container<'a> {
         if !is_bracketed {
             return None;
         }
+        if items.iter().any(|item| text.get(item.clone()).is_none()) {
+            return None;
+        }
         let inner = span.start + 1..span.end - 1;
         let mut starts = items.iter().map(|item| item.start).chain([inner.end]);
         let opening = gap(text, inner.start..starts.next()?)?;

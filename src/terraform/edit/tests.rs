@@ -2,7 +2,9 @@
 
 mod alignment;
 mod bodies;
+mod garbage;
 mod generate;
+mod plain;
 mod random;
 mod reader;
 
