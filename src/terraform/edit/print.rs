@@ -21,7 +21,7 @@ pub(super) struct Style {
     pub syntax: Syntax,
     pub newline: &'static str,
     /// One level of indentation.
-    unit: String,
+    pub unit: String,
     /// Whether a list of several scalars stands on one line, if there is an example of that.
     pub lists_on_one_line: Option<bool>,
     /// What separates key and value.

@@ -260,7 +260,7 @@ impl Author {
     pub fn new(seed: u64) -> Author {
         let mut dice = Dice::new(seed);
         Author {
-            unit: *dice.pick(&["  ", "  ", "  ", "\t", "    "]),
+            unit: ["  ", "  ", "  ", "\t", "    "][dice.below(5)],
             has_colons: dice.one_in(6),
             quotes_keys: dice.one_in(4),
             comments: *dice.pick(&[3, 8, 1000]),

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use super::generate::{Author, Dice, Written, changed, document, reworded};
 use super::reader::{File, read, value};
-use super::{IAM, ORGANIZATIONS, json};
 use crate::json::Json;
 use crate::policy_document::{Dialect, Document};
 use crate::terraform::align::{align, apply_keeping_alignment, indent};
@@ -271,20 +270,6 @@ fn same_in_other_words_is_no_edit() {
             let text = &case.written.text;
             let splices = edit_value(text, x, base, &same, case.meaning(), &|_| None);
             assert_eq!(splices, Ok(Vec::new()), "seed {seed}\n{text}");
-        }
-    }
-}
-
-#[test]
-#[ignore]
-fn show() {
-    let out = std::path::PathBuf::from("/tmp/show");
-    for seed in 0..40 {
-        let case = case(seed);
-        let text = formatted(&[(seed, &case.written.text)]).remove(0);
-        if let Some(new) = edit(&case, &text) {
-            std::fs::write(out.join(format!("{seed}.a")), &text).unwrap();
-            std::fs::write(out.join(format!("{seed}.b")), &new).unwrap();
         }
     }
 }
