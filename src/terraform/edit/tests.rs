@@ -249,3 +249,17 @@ fn splices_that_overlap_are_refused() {
         assert_eq!(apply(&[splice(span.clone(), "")]), Err(SpliceError::Outside(span)));
     }
 }
+
+#[test]
+fn new_objects_are_as_long_as_their_neighbours() {
+    let list = |inner: &str| format!("jsonencode({{\n    Statement = [\n{inner}    ]\n  }})");
+    let line = |sid: &str| format!("      {{ Sid = \"{sid}\", Action = [\"x\", \"y\"] }},\n");
+    let actual = r#"{"Statement":[{"Sid":"a","Action":["x","y"]},{"Sid":"b","Action":["x","y"]}]}"#;
+    check(&list(&line("a")), actual, IAM, &list(&(line("a") + &line("b"))));
+    check(
+        "{\n    a = { b = 1 }\n  }",
+        r#"{"a":{"b":1},"c":{"d":[1,2]}}"#,
+        Meaning::Plain,
+        "{\n    a = { b = 1 }\n    c = { d = [1, 2] }\n  }",
+    );
+}

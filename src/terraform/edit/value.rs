@@ -381,7 +381,10 @@ impl Editor<'_> {
             _ => column.saturating_sub(printed_key.len()).max(1),
         };
         let padding = " ".repeat(padding);
-        let value = self.value(value, spot, inside);
+        let value = match self.are_short(members.iter().map(|member| &member.value), value) {
+            true => self.style.line(value),
+            false => self.value(value, spot, inside),
+        };
         format!("{printed_key}{padding}{separator}{value}")
     }
 
@@ -393,8 +396,19 @@ impl Editor<'_> {
             Some(sibling) if spot.is_shared && is_long(sibling) => {
                 self.style.lines(value, spot.indent)
             }
+            _ if self.are_short(items.iter(), value) => self.style.line(value),
             _ => self.value(value, spot, inside),
         }
+    }
+
+    /// Whether the objects next to which another one is to stand have a line each.
+    fn are_short<'n>(&self, nodes: impl Iterator<Item = &'n Node>, value: &Json) -> bool {
+        let is_object =
+            |node: &&Node| matches!(&node.content, Content::Object(members) if !members.is_empty());
+        let mut objects = nodes.filter(is_object).peekable();
+        matches!(value, Json::Object(_))
+            && objects.peek().is_some()
+            && objects.all(|node| !self.spelled(node).contains('\n'))
     }
 
     fn value(&self, value: &Json, spot: &Spot, inside: Surroundings) -> String {
