@@ -8,6 +8,7 @@
 mod body;
 mod compare;
 mod container;
+mod pairing;
 mod print;
 #[cfg(test)]
 mod tests;

@@ -51,7 +51,6 @@ enum Mode {
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut scanner = Scanner { text, at: 0, modes: vec![Mode::Normal { braces: 0 }], out: vec![] };
     while scanner.at < text.len() {
-        let before = scanner.at;
         match scanner.modes.last() {
             Some(Mode::Quoted) => scanner.quoted(),
             Some(Mode::Heredoc { marker }) => {
@@ -60,7 +59,6 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             }
             Some(Mode::Normal { .. }) | None => scanner.normal(),
         }
-        debug_assert!(scanner.at > before || scanner.at == text.len() || scanner.modes.len() > 1);
     }
     scanner.out
 }

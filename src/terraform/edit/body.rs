@@ -19,6 +19,7 @@ pub fn insert_attribute(
     value: &Expression,
     preferred_order: &[&str],
 ) -> Splice {
+    let body = within(text, body);
     let newline = newline_of(text);
     let outer = indent_at(text, body.start);
     let inner = attributes
@@ -67,6 +68,7 @@ pub fn insert_attribute(
 
 /// Takes an argument out, with the comment on its line.
 pub fn remove_attribute(text: &str, span: Range<usize>) -> Splice {
+    let span = within(text, span);
     if !starts_line(text, span.start) {
         let before = text.get(..span.start).unwrap_or_default().trim_end_matches([' ', '\t']);
         let rest = text.get(span.end..).unwrap_or_default();
@@ -83,6 +85,7 @@ pub fn remove_attribute(text: &str, span: Range<usize>) -> Splice {
 
 /// Takes a block out, with the comment right above it and one of the blank lines around.
 pub fn remove_block(text: &str, span: Range<usize>) -> Splice {
+    let span = within(text, span);
     let start = with_comment_above(text, line_start(text, span.start));
     let end = next_line(text, span.end).unwrap_or(text.len());
     splice(without_doubled_blank(text, start..end), String::new())
@@ -118,6 +121,12 @@ pub fn append_blocks(text: &str, blocks: &str) -> Splice {
     splice(text.len()..text.len(), gap + &blocks)
 }
 
+/// The span, or the nearest that is a part of the text.
+fn within(text: &str, span: Range<usize>) -> Range<usize> {
+    let end = text.floor_char_boundary(span.end);
+    text.floor_char_boundary(span.start).min(end)..end
+}
+
 fn splice(span: Range<usize>, text: String) -> Splice {
     Splice { file: None, span, text }
 }
@@ -137,13 +146,13 @@ fn line_start(text: &str, at: usize) -> usize {
 
 /// Where the line after the one that `at` is on starts; a comment may come before that.
 fn next_line(text: &str, at: usize) -> Option<usize> {
-    let mut at = at;
+    let mut at = text.floor_char_boundary(at);
     while at < text.len() {
-        if let Some(end) = text.get(at..).and_then(|_| comment_end(text, at)) {
+        if let Some(end) = comment_end(text, at) {
             at = end;
             continue;
         }
-        match line_end_length(text.get(at..)?) {
+        match line_end_length(&text[at..]) {
             0 => at += text[at..].chars().next().map_or(1, char::len_utf8),
             length => return Some(at + length),
         }

@@ -246,14 +246,20 @@ fn object_matches(members: &[(&str, View)], values: &[(String, Json)], place: Pl
         values.iter().map(|(key, value)| is_nothing(key, value)).collect();
     let mut found = Match::Same;
     for (key, view) in members {
-        let index =
-            (0..values.len()).find(|at| !is_taken[*at] && place.is_same_key(key, &values[*at].0));
+        let nothing = member_is_nothing(place, key, *view);
+        if nothing == Match::Same {
+            continue;
+        }
+        let free = |at: &usize| !is_taken[*at];
+        let index = (0..values.len()).filter(free).find(|at| values[*at].0 == *key).or_else(|| {
+            (0..values.len()).filter(free).find(|at| place.is_same_key(key, &values[*at].0))
+        });
         found = found.min(match index {
             Some(index) => {
                 is_taken[index] = true;
                 matches(*view, &values[index].1, place.member(key))
             }
-            None => member_is_nothing(place, key, *view),
+            None => nothing,
         });
         if found == Match::Differs {
             return found;
@@ -388,4 +394,157 @@ fn account_of_root_arn(text: &str) -> Option<&str> {
     let account = rest.strip_suffix(":root")?;
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     (is_account && !partition.contains(':')).then_some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::terraform::node::Member;
+
+    fn unknown() -> Node {
+        Node { span: 0..0, content: Content::Unknown }
+    }
+
+    /// The expression for a value in which every text `?` is unknown.
+    fn node(value: &Json) -> Node {
+        let content = match value {
+            Json::String(text) if text == "?" => Content::Unknown,
+            Json::Array(items) => Content::List(items.iter().map(node).collect()),
+            Json::Object(members) => {
+                let member = |(key, value): &(String, Json)| Member {
+                    key: key.clone(),
+                    key_span: 0..0,
+                    value: node(value),
+                };
+                Content::Object(members.iter().map(member).collect())
+            }
+            scalar => Content::Scalar(scalar.clone()),
+        };
+        Node { span: 0..0, content }
+    }
+
+    fn document(text: &str) -> Node {
+        let inner = node(&Json::parse(text).unwrap());
+        Node { span: 0..0, content: Content::JsonEncode(Box::new(inner)) }
+    }
+
+    fn verdict(text: &str, value: &str, meaning: Meaning) -> Match {
+        compare(&document(text), &Json::parse(value).unwrap(), meaning)
+    }
+
+    const IAM: Meaning = Meaning::Document(Dialect::Iam);
+    const ORGANIZATIONS: Meaning = Meaning::Document(Dialect::Organizations);
+
+    #[test]
+    fn unknown_parts_are_taken_for_what_fits() {
+        for (text, value, expected) in [
+            (r#"{"Statement":"?"}"#, r#"{"Statement":[]}"#, Match::Assumed),
+            (r#"{"Statement":"?"}"#, r#"{"Version":"v"}"#, Match::Differs),
+            (
+                r#"{"Statement":{"Action":["?","a"]}}"#,
+                r#"{"Statement":[{"Action":["a","b"]}]}"#,
+                Match::Assumed,
+            ),
+            (
+                r#"{"Statement":{"Action":["?","a"]}}"#,
+                r#"{"Statement":[{"Action":["c","b"]}]}"#,
+                Match::Differs,
+            ),
+            (
+                r#"{"Statement":{"Action":["?","?"]}}"#,
+                r#"{"Statement":[{"Action":["c","b","a"]}]}"#,
+                Match::Differs,
+            ),
+            (
+                r#"{"Statement":[{"Sid":"?"},{"Sid":"a"}]}"#,
+                r#"{"Statement":[{"Sid":"a"},{}]}"#,
+                Match::Assumed,
+            ),
+            (
+                r#"{"Statement":[{"Sid":"?","Action":"x"},{"Sid":"a","Action":"?"}]}"#,
+                r#"{"Statement":[{"Sid":"a","Action":"x"},{"Sid":"b","Action":"x"}]}"#,
+                Match::Assumed,
+            ),
+        ] {
+            assert_eq!(verdict(text, value, IAM), expected, "{text} {value}");
+        }
+        let list = r#"{"a":["?","b"]}"#;
+        assert_eq!(verdict(list, r#"{"a":["b","b"]}"#, ORGANIZATIONS), Match::Assumed);
+        assert_eq!(verdict(list, r#"{"a":["b","c"]}"#, ORGANIZATIONS), Match::Differs);
+    }
+
+    #[test]
+    fn plain_values_are_compared_as_terraform_converts_them() {
+        let same = |one: &str, other: &str| {
+            compare(&node(&Json::parse(one).unwrap()), &Json::parse(other).unwrap(), Meaning::Plain)
+                == Match::Same
+        };
+        assert!(same("3600", r#""3600""#) && same(r#""true""#, "true") && same("1", "1.0"));
+        assert!(same(r#"{"a":"1","b":[2]}"#, r#"{"b":["2"],"a":1}"#));
+        assert!(!same(r#""012""#, "12") && !same("[1,2]", "[2,1]") && !same("null", r#""""#));
+        assert_eq!(compare(&unknown(), &Json::Null, Meaning::Plain), Match::Assumed);
+        let text = Node {
+            span: 0..0,
+            content: Content::JsonEncode(Box::new(node(&Json::parse(r#"{"b":1,"a":2}"#).unwrap()))),
+        };
+        let value = Json::String(r#"{ "a": 2, "b": 1.0 }"#.to_owned());
+        assert_eq!(compare(&text, &value, Meaning::Plain), Match::Same);
+    }
+
+    fn any_document() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::Bool),
+            "1|1\\.0|2|1e0".prop_map(Json::Number),
+            "|a|A|1|true|allow|Allow|111122223333|arn:aws:iam::111122223333:root"
+                .prop_map(Json::String),
+        ];
+        let values = leaf.prop_recursive(3, 16, 3, |inner| {
+            let keys = "Sid|sid|Effect|Action|action|Principal|Condition|Bool|AWS|Id|Statement";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Json::Array),
+                prop::collection::btree_map(keys, inner, 0..4)
+                    .prop_map(|map| Json::Object(map.into_iter().collect())),
+            ]
+        });
+        values.prop_map(|value| Json::Object(vec![("Statement".to_owned(), value)]))
+    }
+
+    /// Whether a key stands twice once its case is folded, which AWS does not take.
+    fn has_key_twice(json: &Json) -> bool {
+        match json {
+            Json::Array(items) => items.iter().any(has_key_twice),
+            Json::Object(members) => members.iter().enumerate().any(|(index, (key, value))| {
+                let is_it = |(other, _): &(String, Json)| other.eq_ignore_ascii_case(key);
+                has_key_twice(value) || members[..index].iter().any(is_it)
+            }),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn known_documents_are_compared_as_documents_are(
+            one in any_document(),
+            other in any_document(),
+        ) {
+            if has_key_twice(&one) || has_key_twice(&other) {
+                return Ok(());
+            }
+            for dialect in [Dialect::Iam, Dialect::Organizations] {
+                for other in [&one, &other] {
+                    let expected = Document::Json(one.clone())
+                        .means_the_same(&Document::Json(other.clone()), dialect);
+                    let inner = Box::new(node(&one));
+                    let text = Node { span: 0..0, content: Content::JsonEncode(inner) };
+                    let found = compare(&text, other, Meaning::Document(dialect));
+                    prop_assert_eq!(found == Match::Same, expected, "{} {}", one, other);
+                }
+            }
+        }
+    }
 }

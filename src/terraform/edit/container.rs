@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::super::scan::{self, Token, comment_end, line_end_length, tokens};
-use super::print::{indent_at, starts_line};
+use super::print::{Style, indent_at, starts_line};
 
 /// What encloses the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 pub(super) struct Container<'a> {
     text: &'a str,
     kind: Kind,
-    newline: &'static str,
+    style: &'a Style,
     /// The text between the brackets.
     inner: Range<usize>,
     items: Vec<Range<usize>>,
@@ -48,7 +48,7 @@ pub(super) enum Entry<T> {
 }
 
 impl<T> Entry<T> {
-    fn new(&self) -> Option<&T> {
+    fn as_new(&self) -> Option<&T> {
         match self {
             Entry::New(new) => Some(new),
             Entry::Kept(_) => None,
@@ -77,13 +77,16 @@ impl<'a> Container<'a> {
         span: &Range<usize>,
         items: Vec<Range<usize>>,
         kind: Kind,
-        newline: &'static str,
+        style: &'a Style,
     ) -> Option<Container<'a>> {
         let spelled = text.get(span.clone())?;
         let is_bracketed = spelled.len() > 1
             && (spelled.starts_with('[') && spelled.ends_with(']')
                 || spelled.starts_with('{') && spelled.ends_with('}'));
         if !is_bracketed {
+            return None;
+        }
+        if items.iter().any(|item| text.get(item.clone()).is_none()) {
             return None;
         }
         let inner = span.start + 1..span.end - 1;
@@ -102,7 +105,7 @@ impl<'a> Container<'a> {
         (opening.comma.is_none()).then_some(Container {
             text,
             kind,
-            newline,
+            style,
             inner,
             items,
             opening,
@@ -145,7 +148,7 @@ impl<'a> Container<'a> {
         loop {
             let new = rest.iter().take_while(|entry| matches!(entry, Entry::New(_))).count();
             let (group, after) = rest.split_at(new);
-            let group: Vec<&T> = group.iter().filter_map(Entry::new).collect();
+            let group: Vec<&T> = group.iter().filter_map(Entry::as_new).collect();
             match anchor {
                 None => self.insert_first(&group, after, &is_kept, print, &mut changes),
                 Some(kept) => {
@@ -303,7 +306,7 @@ impl<'a> Container<'a> {
                     self.text[self.inner.clone()].rfind('\n').map(|at| self.inner.start + at + 1);
                 let at = line.unwrap_or(self.inner.end);
                 let outer = indent_at(self.text, self.inner.start - 1);
-                let indent = format!("{outer}  ");
+                let indent = format!("{outer}{}", self.style.unit);
                 let spot = Spot { sibling: None, indent: &indent, is_shared: false };
                 let mut lines = String::new();
                 for (index, new) in group.iter().enumerate() {
@@ -315,7 +318,7 @@ impl<'a> Container<'a> {
                     lines.push_str(&indent);
                     lines.push_str(&print(new, &spot));
                     lines.push_str(if needs_comma { "," } else { "" });
-                    lines.push_str(self.newline);
+                    lines.push_str(self.style.newline);
                 }
                 changes.push((at..at, lines));
             }
@@ -356,7 +359,7 @@ impl<'a> Container<'a> {
             }
             changes.push((end..end, printed));
         }
-        let needs_comma = !is_last || (kept + 1 == self.items.len() && gap.comma.is_some());
+        let needs_comma = !is_last || self.has_comma_at_end();
         let shares_line_end = self.gaps[kept..].iter().any(|gap| gap.next_line.is_some());
         let needs_comma = if is_last && shares_line_end {
             self.needs_comma_at_line_end(true)
@@ -394,7 +397,7 @@ impl<'a> Container<'a> {
         let model = Some(sibling).filter(own_line).or_else(|| (0..self.items.len()).find(own_line));
         let indent = match model {
             Some(model) => indent_at(self.text, self.items[model].start).to_owned(),
-            None => format!("{}  ", indent_at(self.text, self.inner.start - 1)),
+            None => format!("{}{}", indent_at(self.text, self.inner.start - 1), self.style.unit),
         };
         let spot = Spot { sibling: Some(sibling), indent: &indent, is_shared: false };
         let mut lines = String::new();
@@ -405,14 +408,14 @@ impl<'a> Container<'a> {
             if self.needs_comma_at_line_end(is_last) == Some(true) {
                 lines.push(',');
             }
-            lines.push_str(self.newline);
+            lines.push_str(self.style.newline);
         }
         changes.push((at..at, lines));
     }
 
     /// Whether an item that ends its line has a comma; `None` if it does not matter.
     fn needs_comma_at_line_end(&self, is_last: bool) -> Option<bool> {
-        let habit_at_end = self.gaps.last().is_some_and(|gap| gap.comma.is_some());
+        let habit_at_end = self.has_comma_at_end();
         match self.kind {
             Kind::Json => Some(!is_last),
             Kind::List => Some(!is_last || habit_at_end),
@@ -431,6 +434,10 @@ impl<'a> Container<'a> {
                 })
             }
         }
+    }
+
+    fn has_comma_at_end(&self) -> bool {
+        self.gaps.last().is_some_and(|gap| gap.comma.is_some())
     }
 
     fn end_with_comma(&self, index: usize) -> usize {

@@ -2,8 +2,9 @@
 
 use unicode_normalization::is_nfc;
 
+use super::super::align::align;
 use super::super::format;
-use super::super::node::{Content, Node};
+use super::super::node::{Content, Member, Node};
 use crate::invisible::is_invisible;
 use crate::json::Json;
 
@@ -23,44 +24,46 @@ pub(super) struct Style {
     pub unit: String,
     /// Whether a list of several scalars stands on one line, if there is an example of that.
     pub lists_on_one_line: Option<bool>,
-    /// What separates key and value in JSON.
-    pub colon: String,
+    /// What separates key and value.
+    pub separator: String,
+    quotes_keys: bool,
+    /// Whether members that stand on a line each have commas between them.
+    has_member_commas: bool,
+    has_trailing_commas: bool,
 }
 
 impl Style {
     /// The habits of the part of a text that the expression is.
     pub fn of(text: &str, node: &Node, syntax: Syntax) -> Style {
-        let mut style = Style {
-            syntax,
-            newline: newline_of(text),
-            unit: "  ".to_owned(),
-            lists_on_one_line: None,
-            colon: ": ".to_owned(),
-        };
         let mut found = Found::default();
         found.look(text, node);
-        if let Some(unit) = found.unit {
-            style.unit = unit;
-        }
-        style.lists_on_one_line = match (found.lists_on_one_line, found.lists_on_lines) {
-            (0, 0) => None,
-            (one_line, lines) => Some(one_line >= lines),
+        let separator = match syntax {
+            Syntax::Hcl => found.separator.filter(|_| found.colons > found.equals),
+            Syntax::Json { .. } => found.separator,
         };
-        if let Some(colon) = found.colon {
-            style.colon = colon;
+        let default = if syntax == Syntax::Hcl { " = " } else { ": " };
+        let examples = found.lists_on_one_line + found.lists_on_lines;
+        Style {
+            syntax,
+            newline: newline_of(text),
+            unit: found.unit.unwrap_or_else(|| "  ".to_owned()),
+            lists_on_one_line: (examples > 0)
+                .then_some(found.lists_on_one_line >= found.lists_on_lines),
+            separator: separator.unwrap_or_else(|| default.to_owned()),
+            quotes_keys: found.quoted_keys > found.bare_keys,
+            has_member_commas: found.member_commas > found.member_lines,
+            has_trailing_commas: found.trailing_commas >= found.bare_ends,
         }
-        style
     }
 
     /// A value on as many lines as it needs; those after the first start with `indent`.
     pub fn lines(&self, value: &Json, indent: &str) -> String {
+        let mut out = String::new();
+        self.print(&mut out, value, indent);
+        // Elsewhere the columns are those of the text around.
         match self.syntax {
-            Syntax::Hcl => indented(&format::json(value), indent, &self.unit, self.newline),
-            Syntax::Json { .. } => {
-                let mut out = String::new();
-                self.json(&mut out, value, indent);
-                out
-            }
+            Syntax::Hcl => align(&out).into_owned(),
+            Syntax::Json { .. } => out,
         }
     }
 
@@ -74,11 +77,7 @@ impl Style {
             Json::Object(members) if members.is_empty() => "{}".to_owned(),
             Json::Object(members) => {
                 let member = |(key, value): &(String, Json)| {
-                    let separator = match self.syntax {
-                        Syntax::Hcl => " = ",
-                        Syntax::Json { .. } => &self.colon,
-                    };
-                    format!("{}{separator}{}", self.key(key), self.line(value))
+                    format!("{}{}{}", self.key(key), self.separator, self.line(value))
                 };
                 let members: Vec<String> = members.iter().map(member).collect();
                 let members = members.join(self.comma());
@@ -94,13 +93,14 @@ impl Style {
     /// What stands between the items of a list on one line.
     pub fn comma(&self) -> &'static str {
         match self.syntax {
-            Syntax::Json { .. } if self.colon == ":" => ",",
+            Syntax::Json { .. } if self.separator == ":" => ",",
             _ => ", ",
         }
     }
 
     pub fn key(&self, key: &str) -> String {
         match self.syntax {
+            Syntax::Hcl if self.quotes_keys => format::quoted_key(key),
             Syntax::Hcl => format::key(key),
             Syntax::Json { .. } => self.scalar(&Json::String(key.to_owned())),
         }
@@ -114,39 +114,51 @@ impl Style {
         }
     }
 
-    fn json(&self, out: &mut String, value: &Json, indent: &str) {
+    fn print(&self, out: &mut String, value: &Json, indent: &str) {
+        let is_hcl = self.syntax == Syntax::Hcl;
         let inner = format!("{indent}{}", self.unit);
-        let is_scalar = |value: &Json| !matches!(value, Json::Array(_) | Json::Object(_));
         match value {
-            Json::Array(items) if !items.is_empty() => {
-                if items.iter().all(is_scalar) && self.lists_on_one_line == Some(true) {
-                    out.push_str(&self.line(value));
-                    return;
-                }
-                for (index, item) in items.iter().enumerate() {
+            Json::Array(list) if !self.is_one_line(list) => {
+                let last = if is_hcl && self.has_trailing_commas { "," } else { "" };
+                for (index, item) in list.iter().enumerate() {
                     out.push_str(if index == 0 { "[" } else { "," });
-                    out.push_str(self.newline);
-                    out.push_str(&inner);
-                    self.json(out, item, &inner);
+                    self.start_line(out, &inner);
+                    self.print(out, item, &inner);
                 }
-                out.push_str(self.newline);
-                out.push_str(indent);
+                out.push_str(last);
+                self.start_line(out, indent);
                 out.push(']');
             }
             Json::Object(members) if !members.is_empty() => {
+                let between = if is_hcl && !self.has_member_commas { "" } else { "," };
                 for (index, (key, value)) in members.iter().enumerate() {
-                    out.push_str(if index == 0 { "{" } else { "," });
-                    out.push_str(self.newline);
-                    out.push_str(&inner);
+                    out.push_str(if index == 0 { "{" } else { between });
+                    self.start_line(out, &inner);
                     out.push_str(&self.key(key));
-                    out.push_str(&self.colon);
-                    self.json(out, value, &inner);
+                    out.push_str(&self.separator);
+                    self.print(out, value, &inner);
                 }
-                out.push_str(self.newline);
-                out.push_str(indent);
+                self.start_line(out, indent);
                 out.push('}');
             }
             small => out.push_str(&self.line(small)),
+        }
+    }
+
+    fn start_line(&self, out: &mut String, indent: &str) {
+        out.push_str(self.newline);
+        out.push_str(indent);
+    }
+
+    /// Whether a list stands on one line where there is no need for that.
+    fn is_one_line(&self, items: &[Json]) -> bool {
+        let is_scalar = |value: &Json| !matches!(value, Json::Array(_) | Json::Object(_));
+        match items {
+            [] => true,
+            [Json::Object(members)] => members.is_empty() && self.syntax == Syntax::Hcl,
+            [Json::Array(items)] => self.syntax == Syntax::Hcl && self.is_one_line(items),
+            [_] if self.syntax == Syntax::Hcl => true,
+            _ => self.lists_on_one_line == Some(true) && items.iter().all(is_scalar),
         }
     }
 }
@@ -209,12 +221,21 @@ pub(super) fn starts_line(text: &str, at: usize) -> bool {
     line_start > 0 && before[line_start..].bytes().all(|byte| matches!(byte, b' ' | b'\t'))
 }
 
+/// Examples of habits.
 #[derive(Default)]
 struct Found {
     unit: Option<String>,
+    separator: Option<String>,
+    colons: usize,
+    equals: usize,
     lists_on_one_line: usize,
     lists_on_lines: usize,
-    colon: Option<String>,
+    quoted_keys: usize,
+    bare_keys: usize,
+    member_commas: usize,
+    member_lines: usize,
+    trailing_commas: usize,
+    bare_ends: usize,
 }
 
 impl Found {
@@ -222,13 +243,20 @@ impl Found {
         let spelled = text.get(node.span.clone()).unwrap_or_default();
         match &node.content {
             Content::List(items) => {
-                let is_scalar =
-                    |item: &Node| !matches!(item.content, Content::List(_) | Content::Object(_));
-                if items.len() > 1 && items.iter().all(is_scalar) {
-                    match spelled.contains('\n') {
-                        true => self.lists_on_lines += 1,
-                        false => self.lists_on_one_line += 1,
-                    }
+                let is_container =
+                    |item: &Node| matches!(item.content, Content::List(_) | Content::Object(_));
+                if items.len() > 1 && !items.iter().any(is_container) {
+                    let is_long = spelled.contains('\n');
+                    self.lists_on_lines += usize::from(is_long);
+                    self.lists_on_one_line += usize::from(!is_long);
+                }
+                if let Some(last) = items.last()
+                    && let Some(rest) = text.get(last.span.end..node.span.end)
+                    && rest.contains('\n')
+                {
+                    let has_comma = rest.trim_start().starts_with(',');
+                    self.trailing_commas += usize::from(has_comma);
+                    self.bare_ends += usize::from(!has_comma);
                 }
                 for item in items {
                     self.look_at_indent(text, node, item.span.start);
@@ -236,12 +264,15 @@ impl Found {
                 }
             }
             Content::Object(members) => {
-                for member in members {
-                    if self.colon.is_none() {
-                        let between = text.get(member.key_span.end..member.value.span.start);
-                        self.colon = between
-                            .filter(|between| between.trim_matches(' ') == ":")
-                            .map(str::to_owned);
+                for (index, member) in members.iter().enumerate() {
+                    self.look_at_member(text, member);
+                    if let Some(next) = members.get(index + 1)
+                        && let Some(gap) = text.get(member.value.span.end..next.key_span.start)
+                        && gap.contains('\n')
+                    {
+                        let has_comma = gap.trim_start().starts_with(',');
+                        self.member_commas += usize::from(has_comma);
+                        self.member_lines += usize::from(!has_comma);
                     }
                     self.look_at_indent(text, node, member.key_span.start);
                     self.look(text, &member.value);
@@ -252,11 +283,74 @@ impl Found {
         }
     }
 
+    fn look_at_member(&mut self, text: &str, member: &Member) {
+        let between = text.get(member.key_span.end..member.value.span.start).unwrap_or_default();
+        match between.trim_matches([' ', '\t']) {
+            ":" => {
+                self.colons += 1;
+                self.separator.get_or_insert_with(|| between.replace('\t', " "));
+            }
+            "=" => self.equals += 1,
+            _ => {}
+        }
+        let spelled = text.get(member.key_span.clone()).unwrap_or_default();
+        if !spelled.starts_with('"') {
+            self.bare_keys += 1;
+        } else if !format::key(&member.key).starts_with('"') {
+            self.quoted_keys += 1;
+        }
+    }
+
     fn look_at_indent(&mut self, text: &str, outer: &Node, inner: usize) {
         if self.unit.is_some() || !starts_line(text, inner) {
             return;
         }
         let (outer, inner) = (indent_at(text, outer.span.start), indent_at(text, inner));
         self.unit = inner.strip_prefix(outer).filter(|unit| !unit.is_empty()).map(str::to_owned);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::Bool),
+            any::<u32>().prop_map(|n| Json::Number(n.to_string())),
+            "[a-zA-Z:${}%\"\\\\ é\u{301}\n]{0,12}".prop_map(Json::String),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Json::Array),
+                prop::collection::btree_map("[a-c:é東]{1,4}", inner, 0..5)
+                    .prop_map(|map| Json::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn without_habits_it_is_what_is_generated(value in any_json()) {
+            let empty = Node { span: 0..0, content: Content::Unknown };
+            let style = Style::of("", &empty, Syntax::Hcl);
+            prop_assert_eq!(style.lines(&value, ""), format::json(&value));
+        }
+
+        #[test]
+        fn json_text_means_the_value(value in any_json(), is_template: bool) {
+            let empty = Node { span: 0..0, content: Content::Unknown };
+            let style = Style::of("", &empty, Syntax::Json { is_template });
+            for printed in [style.lines(&value, "  "), style.line(&value)] {
+                let text = match is_template {
+                    true => printed.replace("$${", "${").replace("%%{", "%{"),
+                    false => printed,
+                };
+                prop_assert_eq!(Json::parse(&text), Ok(value.clone()));
+            }
+        }
     }
 }

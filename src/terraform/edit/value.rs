@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::super::format;
 use super::super::node::{Content, JsonText, Member, Node};
 use super::compare::{
-    Match, Meaning, Place, View, is_same, json_within, matches, member_is_nothing, pair,
+    Match, Meaning, Place, View, is_same, json_within, matches, member_is_nothing,
 };
-use super::container::{Container, Entry, Kind, Spot};
+use super::container::{Container, Kind, Spot};
+use super::pairing::{in_order_of, pair_in_order, pair_in_set};
 use super::print::{Style, Syntax, escaped_markers, indent_at};
 use super::{Blocked, Reason, Splice};
 use crate::json::Json;
@@ -182,11 +183,21 @@ impl Editor<'_> {
                 }
             }
         }
+        let base_of = |key: &str| {
+            let Some(Json::Object(base)) = base else { return None };
+            let exact = base.iter().find(|(other, _)| other == key);
+            let found =
+                exact.or_else(|| base.iter().find(|(other, _)| place.is_same_key(other, key)));
+            found.map(|(_, value)| value)
+        };
         let stays = |index: usize| {
-            let member = &members[index];
+            let Member { key, value, .. } = &members[index];
             value_of[index].is_some()
-                || member_is_nothing(place, &member.key, View::Node(&member.value))
-                    != Match::Differs
+                || match member_is_nothing(place, key, View::Node(value)) {
+                    Match::Same => true,
+                    Match::Assumed => base_of(key).is_none_or(|value| is_nothing(key, value)),
+                    Match::Differs => false,
+                }
         };
         let new: Vec<usize> = (0..values.len())
             .filter(|at| member_of[*at].is_none() && !is_nothing(&values[*at].0, &values[*at].1))
@@ -220,14 +231,7 @@ impl Editor<'_> {
         }
         for (index, member) in members.iter().enumerate() {
             let Some(at) = value_of[index] else { continue };
-            let base = base.and_then(|base| {
-                let Json::Object(base) = base else { return None };
-                let found = base
-                    .iter()
-                    .find(|(key, _)| *key == member.key)
-                    .or_else(|| base.iter().find(|(key, _)| place.is_same_key(key, &member.key)));
-                found.map(|(_, value)| value)
-            });
+            let base = base_of(&member.key);
             let place = place.member(&member.key);
             self.edit(&member.value, base, &values[at].1, place, inside)?;
         }
@@ -248,10 +252,13 @@ impl Editor<'_> {
             single => std::slice::from_ref(single),
         });
         let pairing = if place.is_set() {
-            self.pair_set(items, base, values, place.item())?
+            pair_in_set(items, base, values, place.item())
         } else {
-            self.pair_in_order(items, base, values, place.item())?
+            pair_in_order(items, base, values, place.item())
         };
+        if let Some(guess) = pairing.guess(items, base.is_some()) {
+            return Err(self.blocked(guess, Reason::Unknown));
+        }
         let mut item_of = vec![None; values.len()];
         for (index, value) in pairing.value_of.iter().enumerate() {
             if let Some(at) = value {
@@ -316,7 +323,10 @@ impl Editor<'_> {
             single => std::slice::from_ref(single),
         });
         let items = std::slice::from_ref(node);
-        let pairing = self.pair_set(items, base_items, values, place.item())?;
+        let pairing = pair_in_set(items, base_items, values, place.item());
+        if let Some(guess) = pairing.guess(items, base.is_some()) {
+            return Err(self.blocked(guess, Reason::Unknown));
+        }
         let Some(kept) = pairing.value_of[0] else {
             return self.replace_known(node, &Json::Array(values.to_vec()), place, around);
         };
@@ -331,107 +341,13 @@ impl Editor<'_> {
         let before: String = values[..kept].iter().map(|value| print(value) + comma).collect();
         let after: String =
             values[kept + 1..].iter().map(|value| comma.to_owned() + &print(value)).collect();
+        if values.len() == 1 {
+            return self.edit(node, base, &values[kept], place.item(), around);
+        }
         let (start, end) = (node.span.start, node.span.end);
         self.push(start..start, format!("[{before}"));
         self.edit(node, base, &values[kept], place.item(), around)?;
         self.push(end..end, format!("{after}]"));
-        Ok(())
-    }
-
-    /// Which item of a list whose order says nothing becomes which value.
-    fn pair_set(
-        &self,
-        items: &[Node],
-        base: Option<&[Json]>,
-        values: &[Json],
-        place: Place,
-    ) -> Result<Pairing, Blocked> {
-        let views: Vec<View> = items.iter().map(View::Node).collect();
-        let base_values: Vec<&Json> = base.unwrap_or_default().iter().collect();
-        let mut base_of = pair(&views, &base_values, place);
-        pair_similar(items, &base_values, place, &mut base_of);
-        let all: Vec<&Json> = values.iter().collect();
-        let is_known: Vec<bool> = items.iter().map(|item| item.value().is_some()).collect();
-        let mut value_of: Vec<Option<usize>> = vec![None; items.len()];
-        let mut is_taken = vec![false; values.len()];
-
-        // What is known goes to its equals; what is not, to what it has been before.
-        for index in 0..items.len() {
-            if is_known[index] {
-                value_of[index] = (0..values.len()).find(|at| {
-                    !is_taken[*at] && matches(views[index], all[*at], place) == Match::Same
-                });
-            }
-            if let Some(at) = value_of[index] {
-                is_taken[at] = true;
-            }
-        }
-        for index in (0..items.len()).filter(|index| !is_known[*index]) {
-            let Some(before) = base_of[index].map(|at| base_values[at]) else { continue };
-            value_of[index] = (0..values.len()).find(|at| {
-                !is_taken[*at]
-                    && is_same(before, all[*at], place)
-                    && matches(views[index], all[*at], place) != Match::Differs
-            });
-            if let Some(at) = value_of[index] {
-                is_taken[at] = true;
-            }
-        }
-        // The rest as far as it fits.
-        let open: Vec<usize> = (0..items.len())
-            .filter(|index| !is_known[*index] && value_of[*index].is_none())
-            .collect();
-        let free: Vec<usize> = (0..values.len()).filter(|at| !is_taken[*at]).collect();
-        let open_views: Vec<View> = open.iter().map(|index| views[*index]).collect();
-        let free_values: Vec<&Json> = free.iter().map(|at| all[*at]).collect();
-        for (index, at) in open.iter().zip(pair(&open_views, &free_values, place)) {
-            value_of[*index] = at.map(|at| free[at]);
-        }
-        pair_similar(items, &all, place, &mut value_of);
-
-        self.refuse_guesses(items, base, &value_of)?;
-        Ok(Pairing { value_of, base_of })
-    }
-
-    /// Which item of a list becomes which value, so that those that stay are in the right order.
-    fn pair_in_order(
-        &self,
-        items: &[Node],
-        base: Option<&[Json]>,
-        values: &[Json],
-        place: Place,
-    ) -> Result<Pairing, Blocked> {
-        let base_of = match base {
-            Some(base) => aligned(items, base, |_, item, value| weight(item, value, place)),
-            None => vec![None; items.len()],
-        };
-        let value_of = aligned(items, values, |index, item, value| {
-            let before = base_of[index].and_then(|at: usize| base?.get(at));
-            match (matches(View::Node(item), value, place), before) {
-                (Match::Assumed, Some(before)) if is_same(before, value, place) => SURE,
-                (Match::Assumed, Some(_)) => 2,
-                _ => weight(item, value, place),
-            }
-        });
-        self.refuse_guesses(items, base, &value_of)?;
-        Ok(Pairing { value_of, base_of })
-    }
-
-    /// Fails if one of several unknown items is gone, since there is no telling which.
-    fn refuse_guesses(
-        &self,
-        items: &[Node],
-        base: Option<&[Json]>,
-        value_of: &[Option<usize>],
-    ) -> Result<(), Blocked> {
-        let unknown: Vec<usize> = (0..items.len())
-            .filter(|index| matches!(items[*index].content, Content::Unknown))
-            .collect();
-        let mut gone = unknown.iter().filter(|index| value_of[**index].is_none());
-        let Some(first) = gone.next() else { return Ok(()) };
-        if base.is_none() || gone.count() + 1 < unknown.len() {
-            return Err(self.blocked(&items[*first], Reason::Unknown));
-        }
         Ok(())
     }
 
@@ -456,11 +372,7 @@ impl Editor<'_> {
             }
             _ => self.style.key(key),
         };
-        let default = match self.style.syntax {
-            Syntax::Hcl => " = ",
-            Syntax::Json { .. } => &self.style.colon,
-        };
-        let between = between.unwrap_or(default);
+        let between = between.unwrap_or(&self.style.separator);
         let separator = between.trim_start_matches([' ', '\t']);
         let blanks = between.len() - separator.len();
         let column = sibling.map_or(0, |sibling| sibling.key_span.len()) + blanks;
@@ -469,7 +381,10 @@ impl Editor<'_> {
             _ => column.saturating_sub(printed_key.len()).max(1),
         };
         let padding = " ".repeat(padding);
-        let value = self.value(value, spot, inside);
+        let value = match self.are_short(members.iter().map(|member| &member.value), value) {
+            true => self.style.line(value),
+            false => self.value(value, spot, inside),
+        };
         format!("{printed_key}{padding}{separator}{value}")
     }
 
@@ -481,28 +396,26 @@ impl Editor<'_> {
             Some(sibling) if spot.is_shared && is_long(sibling) => {
                 self.style.lines(value, spot.indent)
             }
+            _ if self.are_short(items.iter(), value) => self.style.line(value),
             _ => self.value(value, spot, inside),
         }
+    }
+
+    /// Whether the objects next to which another one is to stand have a line each.
+    fn are_short<'n>(&self, nodes: impl Iterator<Item = &'n Node>, value: &Json) -> bool {
+        let is_object =
+            |node: &&Node| matches!(&node.content, Content::Object(members) if !members.is_empty());
+        let mut objects = nodes.filter(is_object).peekable();
+        matches!(value, Json::Object(_))
+            && objects.peek().is_some()
+            && objects.all(|node| !self.spelled(node).contains('\n'))
     }
 
     fn value(&self, value: &Json, spot: &Spot, inside: Surroundings) -> String {
         if spot.is_shared || inside.is_one_line {
             self.style.line(value)
         } else {
-            self.lines(value, spot.indent)
-        }
-    }
-
-    /// A value on several lines, but for a list that would stand on one line elsewhere.
-    fn lines(&self, value: &Json, indent: &str) -> String {
-        let is_scalar = |value: &Json| !matches!(value, Json::Array(_) | Json::Object(_));
-        match value {
-            Json::Array(items)
-                if self.style.lists_on_one_line == Some(true) && items.iter().all(is_scalar) =>
-            {
-                self.style.line(value)
-            }
-            _ => self.style.lines(value, indent),
+            self.style.lines(value, spot.indent)
         }
     }
 
@@ -549,7 +462,7 @@ impl Editor<'_> {
                 format::quoted(number)
             }
             _ if around.is_one_line => self.style.line(value),
-            _ => self.lines(value, indent),
+            _ => self.style.lines(value, indent),
         };
         self.push(node.span.start..end, text);
         Ok(())
@@ -561,7 +474,7 @@ impl Editor<'_> {
         items: Vec<Range<usize>>,
         kind: Kind,
     ) -> Option<Container<'_>> {
-        Container::new(self.text, &node.span, items, kind, self.style.newline)
+        Container::new(self.text, &node.span, items, kind, &self.style)
     }
 
     fn inside(&self, container: Option<&Container>, around: Surroundings) -> Surroundings {
@@ -594,148 +507,6 @@ impl Editor<'_> {
     fn push(&mut self, span: Range<usize>, text: String) {
         self.splices.push(Splice { file: self.file.map(str::to_owned), span, text });
     }
-}
-
-/// Which item of a list becomes which value, and which it has been.
-struct Pairing {
-    value_of: Vec<Option<usize>>,
-    base_of: Vec<Option<usize>>,
-}
-
-/// The weight of a pair that is one beyond doubt.
-const SURE: usize = 2000;
-
-fn weight(item: &Node, value: &Json, place: Place) -> usize {
-    match matches(View::Node(item), value, place) {
-        Match::Same => SURE,
-        Match::Assumed => SURE - 1,
-        Match::Differs => likeness(item, value, place).unwrap_or(0),
-    }
-}
-
-/// Pairs items with values in the order of both, so that the pairs weigh most together.
-fn aligned(
-    items: &[Node],
-    values: &[Json],
-    weight: impl Fn(usize, &Node, &Json) -> usize,
-) -> Vec<Option<usize>> {
-    let (rows, columns) = (items.len(), values.len());
-    let weights: Vec<Vec<usize>> = items
-        .iter()
-        .enumerate()
-        .map(|(row, item)| values.iter().map(|value| weight(row, item, value)).collect())
-        .collect();
-    let mut best = vec![vec![0_usize; columns + 1]; rows + 1];
-    for row in (0..rows).rev() {
-        for column in (0..columns).rev() {
-            let paired = match weights[row][column] {
-                0 => 0,
-                weight => weight + best[row + 1][column + 1],
-            };
-            best[row][column] = paired.max(best[row + 1][column]).max(best[row][column + 1]);
-        }
-    }
-    let mut value_of = vec![None; rows];
-    let (mut row, mut column) = (0, 0);
-    while row < rows && column < columns {
-        let weight = weights[row][column];
-        if weight > 0 && best[row][column] == weight + best[row + 1][column + 1] {
-            value_of[row] = Some(column);
-            row += 1;
-            column += 1;
-        } else if best[row][column] == best[row + 1][column] {
-            row += 1;
-        } else {
-            column += 1;
-        }
-    }
-    value_of
-}
-
-/// Pairs the rest of the items with the rest of the values that they have most in common with.
-fn pair_similar(items: &[Node], values: &[&Json], place: Place, value_of: &mut [Option<usize>]) {
-    let mut is_taken = vec![false; values.len()];
-    for at in value_of.iter().flatten() {
-        is_taken[*at] = true;
-    }
-    let mut candidates = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        if value_of[index].is_some() {
-            continue;
-        }
-        for (at, value) in values.iter().enumerate().filter(|(at, _)| !is_taken[*at]) {
-            if let Some(likeness) = likeness(item, value, place) {
-                candidates.push((likeness, index, at));
-            }
-        }
-    }
-    candidates.sort_by_key(|(likeness, index, at)| (std::cmp::Reverse(*likeness), *index, *at));
-    for (_, index, at) in candidates {
-        if value_of[index].is_none() && !is_taken[at] {
-            value_of[index] = Some(at);
-            is_taken[at] = true;
-        }
-    }
-}
-
-/// How much two objects have in common, if it is enough to take one for the other edited.
-fn likeness(item: &Node, value: &Json, place: Place) -> Option<usize> {
-    let (Content::Object(members), Json::Object(values)) = (&item.content, value) else {
-        return None;
-    };
-    let find = |key: &str| values.iter().find(|(other, _)| place.is_same_key(key, other));
-    let sid = members.iter().find(|member| member.key.eq_ignore_ascii_case("sid"));
-    let other_sid = values.iter().find(|(key, _)| key.eq_ignore_ascii_case("sid"));
-    let common = members
-        .iter()
-        .filter(|member| {
-            find(&member.key).is_some_and(|(key, value)| {
-                matches(View::Node(&member.value), value, place.member(key)) != Match::Differs
-            })
-        })
-        .count();
-    match (sid.and_then(|sid| sid.value.text()), other_sid) {
-        (Some(one), Some((_, Json::String(other)))) if !one.is_empty() && one == other => {
-            Some(500 + common)
-        }
-        // Statements that are called differently are different ones.
-        (Some(one), Some((_, Json::String(other)))) if !one.is_empty() && !other.is_empty() => {
-            (common + 1 >= members.len().max(values.len())).then_some(common)
-        }
-        _ => (2 * common >= members.len().max(values.len()) && common > 0).then_some(common),
-    }
-}
-
-/// What stays in the order it is in, and after each what comes after it in the values.
-fn in_order_of(
-    kept: &[usize],
-    new: &[usize],
-    kept_of: &[Option<usize>],
-    first_stays_first: bool,
-) -> Vec<Entry<usize>> {
-    let mut last = Vec::new();
-    let mut first = Vec::new();
-    let mut after: Vec<(usize, usize)> = Vec::new();
-    let mut anchor = None;
-    for at in 0..kept_of.len() {
-        if let Some(index) = kept_of[at] {
-            anchor = Some(index);
-        } else if new.contains(&at) {
-            match anchor {
-                Some(index) => after.push((index, at)),
-                None if first_stays_first => first.push(at),
-                None => last.push(at),
-            }
-        }
-    }
-    let mut entries: Vec<Entry<usize>> = first.into_iter().map(Entry::New).collect();
-    for index in kept {
-        entries.push(Entry::Kept(*index));
-        let follows = after.iter().filter(|(anchor, _)| anchor == index);
-        entries.extend(follows.map(|(_, at)| Entry::New(*at)));
-    }
-    entries.extend(last.into_iter().map(Entry::New));
-    entries
 }
 
 /// A part of the expression that no literal can take the place of.

@@ -260,7 +260,7 @@ impl Author {
     pub fn new(seed: u64) -> Author {
         let mut dice = Dice::new(seed);
         Author {
-            unit: *dice.pick(&["  ", "  ", "  ", "\t", "    "]),
+            unit: ["  ", "  ", "  ", "\t", "    "][dice.below(5)],
             has_colons: dice.one_in(6),
             quotes_keys: dice.one_in(4),
             comments: *dice.pick(&[3, 8, 1000]),
@@ -278,7 +278,16 @@ impl Author {
     }
 
     /// A file with the document as argument `x`, written in one of the ways there are.
-    pub fn file(mut self, document: &Json) -> Written {
+    pub fn file(self, document: &Json) -> Written {
+        self.write(document, true)
+    }
+
+    /// A file with the value as argument `x`.
+    pub fn file_with(self, value: &Json) -> Written {
+        self.write(value, false)
+    }
+
+    fn write(mut self, document: &Json, is_document: bool) -> Written {
         let mut out = String::new();
         self.comment_line(&mut out, "");
         let _ = writeln!(out, "import {{\n  to = aws_iam_role.r\n  id = \"r\"\n}}\n");
@@ -296,6 +305,7 @@ impl Author {
         self.comment_line(&mut out, unit);
         let _ = write!(out, "{unit}x{pad}= ");
         match self.dice.below(4) {
+            _ if !is_document => self.value(&mut out, document, unit, false),
             0 => self.heredoc(&mut out, document),
             _ => {
                 out.push_str("jsonencode(");

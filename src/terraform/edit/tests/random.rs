@@ -6,7 +6,6 @@ use std::process::Command;
 
 use super::generate::{Author, Dice, Written, changed, document, reworded};
 use super::reader::{File, read, value};
-use super::{IAM, ORGANIZATIONS, json};
 use crate::json::Json;
 use crate::policy_document::{Dialect, Document};
 use crate::terraform::align::{align, apply_keeping_alignment, indent};
@@ -54,7 +53,7 @@ fn format_all(folder: &Path) {
 }
 
 /// The files as `terraform fmt` writes them.
-fn formatted(files: &[(u64, &str)]) -> Vec<String> {
+pub fn formatted(files: &[(u64, &str)]) -> Vec<String> {
     let folder = folder_with(files);
     format_all(folder.path());
     files
@@ -65,7 +64,7 @@ fn formatted(files: &[(u64, &str)]) -> Vec<String> {
         .collect()
 }
 
-fn without_blanks(text: &str) -> String {
+pub fn without_blanks(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, ' ' | '\t')).collect()
 }
 
@@ -214,7 +213,7 @@ fn edit(case: &Case, text: &str) -> Option<String> {
     Some(new)
 }
 
-fn cases() -> u64 {
+pub fn cases() -> u64 {
     std::env::var("EDIT_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(1200)
 }
 
