@@ -117,7 +117,7 @@ fn canonical(json: &Json) -> Json {
 }
 
 /// The double a number stands for, as the provider compares; its own text when it is none.
-fn number_value(text: &str) -> String {
+pub(crate) fn number_value(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => value.to_string(),
         _ => text.to_owned(),
@@ -194,7 +194,7 @@ fn principal(value: &Json) -> Json {
 }
 
 /// `111122223333` for `arn:aws:iam::111122223333:root`, in any partition.
-fn account_of_root_arn(text: &str) -> Option<&str> {
+pub(crate) fn account_of_root_arn(text: &str) -> Option<&str> {
     let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
     let account = rest.strip_suffix(":root")?;
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());

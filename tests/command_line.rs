@@ -97,7 +97,10 @@ mod usage {
             (&["export", "--to", "x", "--from", "y", "--profile", "z"], "cannot be used with"),
             (&["export", "--to", "x", "-q", "-v"], "cannot be used with"),
             (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
-            (&["man", "nope"], "[possible values: export, sync, event, demo, completions, man]"),
+            (
+                &["man", "nope"],
+                "[possible values: export, sync, event, status, adopt, demo, completions, man]",
+            ),
         ] {
             let place = Place::new();
             let answer = place.run(arguments);

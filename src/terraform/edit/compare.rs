@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::node::{Content, Node};
 use crate::json::Json;
-use crate::policy_document::{Dialect, Document};
+use crate::policy_document::{Dialect, Document, account_of_root_arn, number_value};
 
 /// What a value is, which decides what counts as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -378,22 +378,6 @@ fn scalar_key(value: &Json, place: Place) -> (u8, String) {
         (Json::Null, _) => (3, String::new()),
         (Json::Array(_) | Json::Object(_), _) => (4, value.to_string()),
     }
-}
-
-/// The double a number stands for, as the provider compares; its own text when it is none.
-fn number_value(text: &str) -> String {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => value.to_string(),
-        _ => text.to_owned(),
-    }
-}
-
-/// `111122223333` for `arn:aws:iam::111122223333:root`, in any partition.
-fn account_of_root_arn(text: &str) -> Option<&str> {
-    let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
-    let account = rest.strip_suffix(":root")?;
-    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    (is_account && !partition.contains(':')).then_some(account)
 }
 
 #[cfg(test)]
