@@ -7,6 +7,7 @@
 mod error;
 mod files;
 pub mod local;
+mod mentions;
 mod remote;
 mod transport;
 mod tree;
@@ -25,6 +26,7 @@ use git2::{Direction, FetchOptions, PushOptions, RemoteCallbacks};
 pub use crate::commit_message::Person;
 use error::Failure;
 pub use error::{GitError, Reason, RemoteError};
+use mentions::Mentions;
 pub use remote::Remote;
 pub use transport::{Anonymous, Credentials, Login};
 use transport::{Connection, lock};
@@ -509,8 +511,7 @@ struct Store {
     folder: PathBuf,
     /// Bytes in memory.
     written: AtomicUsize,
-    /// The resources that files name, by blob.
-    mentions: Mutex<HashMap<Oid, Arc<[u64]>>>,
+    mentions: Mutex<Mentions>,
     /// Folders that were read or written last: one of ten thousand files takes its time to read.
     folders: Mutex<HashMap<Oid, Arc<Folder>>>,
 }
