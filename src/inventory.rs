@@ -10,12 +10,12 @@ use tracing::info;
 
 use crate::aws::{CallError, Live, Source};
 use crate::directory::Files;
-use crate::resource::{Context, Entity, Inventory, KINDS, Kind, Reading};
+use crate::resource::{Context, Entity, Inventory, KINDS, Kind, Reading, resource_type};
 use crate::scope::{Scope, Selection};
 use crate::steps::parse_base;
 use crate::terraform::Address;
 use crate::terraform::label::label;
-use crate::terraform::read::{declarations, mention};
+use crate::terraform::read::{declarations, literal, mention};
 
 /// Reads a scope, all kinds at once.
 pub async fn read(source: &Source, scope: &Scope) -> Inventory {
@@ -111,9 +111,17 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
                 }
                 Some(_) => BTreeSet::new(),
             };
-            let changed = new.symmetric_difference(&old);
-            named
-                .extend(changed.filter(|address| is_shared(address, entity.as_ref())).map(mention));
+            let changed: Vec<&Address> = new.symmetric_difference(&old).collect();
+            let shared = changed.iter().filter(|address| is_shared(address, entity.as_ref()));
+            named.extend(shared.map(|address| mention(address)));
+            let main = Address::new(kind.resource_types[0].name, label(entity.name()));
+            if !old.contains(&main) {
+                named.extend(spellings(entity.as_ref()));
+            }
+            // A person may have declared what appears or leaves anywhere, of this entity.
+            if changed.iter().any(|address| is_part(address)) {
+                named.insert(mention(&main));
+            }
             let (base, _) = parse_base(files, kind, &entity.json_path())?;
             if base.is_some_and(|base| base.arn() != entity.arn()) {
                 named.extend(old.iter().map(mention));
@@ -127,6 +135,7 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
             if let Some(base) = base_of(files, kind, key)? {
                 let path = base.terraform_path();
                 named.extend(declared(files, &path)?.iter().map(mention));
+                named.extend(spellings(base.as_ref()));
                 own.insert(path);
             }
         }
@@ -170,6 +179,16 @@ async fn users(
 /// label, such as an attachment, is its own; an instance profile may move to another role.
 fn is_shared(address: &Address, entity: &dyn Entity) -> bool {
     !address.label.starts_with(&format!("{}__", label(entity.name())))
+}
+
+/// How a file that declares an entity under any address names it.
+fn spellings(entity: &dyn Entity) -> impl Iterator<Item = u64> {
+    entity.names().into_iter().chain([entity.arn()]).map(literal)
+}
+
+/// Whether a resource hangs on an entity.
+fn is_part(address: &Address) -> bool {
+    resource_type(&address.resource_type).is_some_and(|(_, of)| of.owner.is_some())
 }
 
 /// The entity with a key as the raw JSON has it.

@@ -452,6 +452,11 @@ impl<'a> Steps<'a> {
                 continue;
             }
             candidate.is_unreadable = self.read_back(&path)?;
+            // What it refers to may have another label in a file that was not looked at.
+            for path in self.unread.iter().map(|unread| unread.terraform_path()).collect::<Vec<_>>()
+            {
+                self.read_back(&path)?;
+            }
         }
         if self.desired.is_empty() {
             return Ok(());

@@ -14,6 +14,7 @@ use aws_iam_gitops::repository::{
     Anonymous, Commit, Credentials, Expected, GitError, Login, Oid, Person, Reason, Remote,
     Repository, Tree,
 };
+use aws_iam_gitops::terraform::read::literal;
 use support::git_server::{Bare, Fault, GitServer, How, basic, git};
 use support::tls_server::{Certificate, TlsServer};
 
@@ -185,6 +186,40 @@ fn files_are_changed_and_removed_and_the_rest_stays() {
         assert_eq!(bare.log("main"), ["work", "begin"]);
         bare.check();
     }
+}
+
+#[test]
+fn files_are_found_by_what_they_assign_after_every_change() {
+    let (_server, _, url) = served();
+    let mut client = Client::new(&url);
+    let naming = |tree: &Tree, text: &str| tree.naming_any("t", &[literal(text)]).unwrap();
+    let write = |tree: &Tree, name: &str, text: &str| {
+        tree.write(&format!("t/{name}"), format!("x = \"{text}\"\n").as_bytes()).unwrap();
+    };
+    client
+        .update(|tree| {
+            assert!(naming(tree, "1").is_empty());
+            write(tree, "a.tf", "1");
+            write(tree, "b.tf", "1");
+            write(tree, "c.tf", "2");
+            assert_eq!(naming(tree, "1"), names(&["t/a.tf", "t/b.tf"]));
+        })
+        .unwrap();
+    client
+        .update(|tree| {
+            assert_eq!(naming(tree, "1"), names(&["t/a.tf", "t/b.tf"]));
+            write(tree, "b.tf", "2");
+            write(tree, "d.tf", "3");
+            tree.remove("t/a.tf").unwrap();
+            assert!(naming(tree, "1").is_empty());
+            assert_eq!(naming(tree, "2"), names(&["t/b.tf", "t/c.tf"]));
+        })
+        .unwrap();
+    let head = client.repository.fetch("main").unwrap();
+    let tree = client.repository.tree(head, "").unwrap();
+    assert!(naming(&tree, "1").is_empty());
+    assert_eq!(naming(&tree, "2"), names(&["t/b.tf", "t/c.tf"]));
+    assert_eq!(naming(&tree, "3"), names(&["t/d.tf"]));
 }
 
 #[test]

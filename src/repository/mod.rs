@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod history;
 pub mod local;
+mod mentions;
 mod remote;
 mod transport;
 mod tree;
@@ -28,6 +29,7 @@ use error::Failure;
 pub use error::{GitError, Reason, RemoteError};
 pub use files::hunks;
 pub use history::{History, Logged};
+use mentions::Mentions;
 pub use remote::Remote;
 pub use transport::{Anonymous, Credentials, Login};
 use transport::{Connection, lock};
@@ -727,8 +729,7 @@ struct Store {
     folder: PathBuf,
     /// Bytes in memory.
     written: AtomicUsize,
-    /// The resources that files name, by blob.
-    mentions: Mutex<HashMap<Oid, Arc<[u64]>>>,
+    mentions: Mutex<Mentions>,
     /// Folders that were read or written last: one of ten thousand files takes its time to read.
     folders: Mutex<HashMap<Oid, Arc<Folder>>>,
 }

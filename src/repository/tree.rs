@@ -17,6 +17,8 @@ use crate::terraform::read::mentions;
 const FILE: u32 = 0o100_644;
 const EXECUTABLE: u32 = 0o100_755;
 const FOLDER: u32 = 0o40_000;
+/// Bytes of an object's ID.
+const ID: usize = 20;
 
 /// The files of a commit, or of none yet, with pending changes. Paths are relative to its prefix.
 ///
@@ -38,6 +40,8 @@ pub(super) struct Folder {
     places: Vec<Range<usize>>,
     /// Whether no entry is a folder; Git's order is that of the names then.
     is_flat: bool,
+    /// The blobs that [`Tree::naming_any`] may have to look into; none: any of them.
+    unread: Mutex<Option<Vec<Oid>>>,
 }
 
 impl Folder {
@@ -57,7 +61,7 @@ impl Folder {
             places.sort_by_key(name);
             is_flat = false;
         }
-        Ok(Folder { data, places, is_flat })
+        Ok(Folder { data, places, is_flat, unread: Mutex::default() })
     }
 
     fn name(&self, place: &Range<usize>) -> &[u8] {
@@ -98,10 +102,25 @@ impl Folder {
 
     /// The files by name; names that are not UTF-8 are left out.
     fn files(&self) -> impl Iterator<Item = (&str, Oid)> {
-        self.places.iter().filter_map(|place| {
-            let entry = raw_entry(&self.data[place.clone()])?;
-            let is_file = Entry { id: entry.id, mode: entry.mode }.is_file();
-            Some((std::str::from_utf8(entry.name).ok().filter(|_| is_file)?, entry.id))
+        self.places.iter().filter_map(|place| self.file(place))
+    }
+
+    fn file(&self, place: &Range<usize>) -> Option<(&str, Oid)> {
+        let entry = raw_entry(&self.data[place.clone()])?;
+        let is_file = Entry { id: entry.id, mode: entry.mode }.is_file();
+        Some((std::str::from_utf8(entry.name).ok().filter(|_| is_file)?, entry.id))
+    }
+
+    /// The names of the files that are one of these blobs, which are sorted.
+    ///
+    /// Compares bytes and takes no entry apart: of ten thousand files, that takes less time than all
+    /// the rest of an event.
+    fn names_of(&self, blobs: &[Oid]) -> impl Iterator<Item = &str> {
+        let places = if blobs.is_empty() { &[] } else { self.places.as_slice() };
+        places.iter().filter_map(|place| {
+            let id = &self.data[place.end - ID..place.end];
+            blobs.binary_search_by(|blob| blob.as_bytes().cmp(id)).ok()?;
+            self.file(place).map(|(name, _)| name)
         })
     }
 }
@@ -166,38 +185,25 @@ impl Tree {
     pub fn blobs(&self, folder: &str) -> Result<impl Iterator<Item = (String, Oid)>, GitError> {
         let folder = folder.trim_matches('/');
         let committed = self.folder(&self.full(folder)?)?;
-        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let changes = lock(&self.changes);
-        let changed = changes.files.range(start.clone()..);
-        let changed: BTreeMap<&str, Option<Oid>> = changed
-            .map_while(|(path, id)| Some((path.strip_prefix(&start)?, *id)))
-            .filter(|(name, _)| !name.contains('/'))
-            .collect();
-        let kept = committed.files().filter(|(name, _)| !changed.contains_key(name));
-        let written = changed.iter().filter_map(|(name, id)| Some((*name, (*id)?)));
+        let changed = self.pending(folder);
+        let kept = committed.files().filter(|(name, _)| !changed.contains_key(*name));
+        let written = changed.iter().filter_map(|(name, id)| Some((name.as_str(), (*id)?)));
         let mut blobs: Vec<(String, Oid)> =
             kept.chain(written).map(|(name, id)| (name.to_owned(), id)).collect();
         blobs.sort();
         Ok(blobs.into_iter())
     }
 
-    /// Shows the files in a folder, in any order, as long as `visit` asks for more.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tree::files`].
-    pub fn each(
-        &self,
-        folder: &str,
-        mut visit: impl FnMut(&str, Oid) -> bool,
-    ) -> Result<(), GitError> {
-        if lock(&self.changes).files.is_empty() {
-            let folder = self.folder(&self.full(folder.trim_matches('/'))?)?;
-            folder.files().all(|(name, id)| visit(name, id));
-        } else {
-            self.blobs(folder)?.all(|(name, id)| visit(&name, id));
-        }
-        Ok(())
+    /// The pending changes of the files in a folder, by name.
+    fn pending(&self, folder: &str) -> BTreeMap<String, Option<Oid>> {
+        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let changes = lock(&self.changes);
+        let changed = changes.files.range(start.clone()..);
+        changed
+            .map_while(|(path, id)| Some((path.strip_prefix(&start)?, *id)))
+            .filter(|(name, _)| !name.contains('/'))
+            .map(|(name, id)| (name.to_owned(), id))
+            .collect()
     }
 
     /// Shows the names of the files in a folder, as long as `visit` asks for more; those that begin
@@ -234,33 +240,36 @@ impl Tree {
         }
     }
 
-    /// The paths of the files in a folder that name any of these resources. What files name is kept
-    /// from one run to the next.
+    /// The paths of the files in a folder that hold any of these [`mentions`]. What files hold is
+    /// kept from one run to the next.
     ///
     /// # Errors
     ///
     /// As [`Tree::files`].
     pub fn naming_any(&self, folder: &str, wanted: &[u64]) -> Result<BTreeSet<String>, GitError> {
-        let names_any = |named: &[u64]| named.iter().any(|name| wanted.contains(name));
-        let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
-        let known = lock(&self.store.mentions);
-        self.each(folder, |name, id| {
-            match known.get(&id) {
-                Some(named) if names_any(named) => drop(found.insert(format!("{folder}/{name}"))),
-                Some(_) => {}
-                None => unknown.push((name.to_owned(), id)),
+        let folder = folder.trim_matches('/');
+        let committed = self.folder(&self.full(folder)?)?;
+        let mut index = lock(&self.store.mentions);
+        let unread = lock(&committed.unread).take();
+        let unread = unread.unwrap_or_else(|| committed.files().map(|(_, id)| id).collect());
+        for id in unread {
+            if !index.knows(id) {
+                index.add(id, &self.content(id)?);
             }
-            true
-        })?;
-        drop(known);
-        for (name, id) in unknown {
-            let named: Arc<[u64]> = mentions(&self.content(id)?).into();
-            if names_any(&named) {
-                found.insert(format!("{folder}/{name}"));
-            }
-            lock(&self.store.mentions).insert(id, named);
         }
-        Ok(found)
+        *lock(&committed.unread) = Some(Vec::new());
+        let mut found: BTreeSet<&str> = committed.names_of(&index.of_any(wanted)).collect();
+        let changed = self.pending(folder);
+        for (name, id) in &changed {
+            let named = id.map(|id| self.content(id)).transpose()?;
+            let named = named.map(|content| mentions(&content)).unwrap_or_default();
+            match named.iter().any(|named| wanted.contains(named)) {
+                true => found.insert(name),
+                false => found.remove(name.as_str()),
+            };
+        }
+        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        Ok(found.into_iter().map(|name| format!("{start}{name}")).collect())
     }
 
     /// The content of a file that [`Tree::blobs`] named.
@@ -520,7 +529,6 @@ fn entries(mut data: &[u8]) -> impl Iterator<Item = Result<RawEntry<'_>, Failure
 }
 
 fn raw_entry(data: &[u8]) -> Option<RawEntry<'_>> {
-    const ID: usize = 20;
     let space = memchr::memchr(b' ', data)?;
     let end = memchr::memchr(b'\0', data)?;
     let mode = u32::from_str_radix(std::str::from_utf8(&data[..space]).ok()?, 8).ok()?;
@@ -653,11 +661,16 @@ impl Writer<'_> {
             next = at + usize::from(old.is_some());
         }
         copy(next, folder.places.len(), &mut out, &mut places);
+        let mut unread = lock(&folder.unread).clone();
+        if let Some(unread) = &mut unread {
+            let written = |node: &Node| if let Node::Write(id) = node { Some(*id) } else { None };
+            unread.extend(nodes.values().filter_map(written));
+        }
         if out.is_empty() {
             return Ok(None);
         }
         let id = self.write(ObjectType::Tree, &out)?;
-        self.made.push((id, Folder { data: out, places, is_flat: true }));
+        self.made.push((id, Folder { data: out, places, is_flat: true, unread: unread.into() }));
         Ok(Some(id))
     }
 

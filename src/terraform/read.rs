@@ -119,10 +119,11 @@ pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
     Ok(found)
 }
 
-/// The resources of AWS that a file may declare or refer to, by [`mention`]: everything that looks
-/// like it, so that a file that names a resource is never missed.
+/// What a file may be looked for by: the resources of AWS that it may declare or refer to, by
+/// [`mention`], and the texts that it assigns, by [`literal`]. Everything that looks like one, so
+/// that a file that names a resource is never missed.
 pub fn mentions(content: &[u8]) -> Vec<u64> {
-    let mut found = Vec::new();
+    let mut found: Vec<u64> = literals(content).map(|text| hash(LITERAL, text)).collect();
     for start in memmem::find_iter(content, b"aws_") {
         let (resource_type, rest) = word(&content[start..]);
         let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
@@ -141,6 +142,32 @@ pub fn mentions(content: &[u8]) -> Vec<u64> {
 /// What [`mentions`] has of a resource.
 pub fn mention(address: &Address) -> u64 {
     hash(address.resource_type.as_bytes(), address.label.as_bytes())
+}
+
+/// What [`mentions`] has of a text that an argument is set to. Of one with an escape it has the
+/// spelling in the file; no name or ID of IAM or Organizations needs any.
+pub fn literal(text: &str) -> u64 {
+    hash(LITERAL, text.as_bytes())
+}
+
+/// In place of a resource's type; no word of a file is it.
+const LITERAL: &[u8] = b"=";
+
+/// The quoted texts right after an equals sign that nothing is inserted into.
+fn literals(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'=', content).filter_map(|sign| {
+        let blank = |byte: &u8| !matches!(byte, b' ' | b'\t');
+        let value = &content[sign + 1..];
+        let value = &value[value.iter().position(blank)?..];
+        let text = value.strip_prefix(b"\"")?;
+        let is_end = |end: &usize| {
+            let escapes = text[..*end].iter().rev().take_while(|byte| **byte == b'\\');
+            text[*end] == b'\n' || escapes.count() % 2 == 0
+        };
+        let end = memchr::memchr2_iter(b'"', b'\n', text).find(is_end)?;
+        let is_literal = text[end] == b'"' && memmem::find(&text[..end], b"${").is_none();
+        is_literal.then_some(&text[..end])
+    })
 }
 
 /// The identifier that a text begins with, and the rest.
@@ -296,6 +323,27 @@ mod tests {
         }
         for text in ["aws_iam_policy.a-bc", "aws_iam_policy", "aws_iam_role.a-b", "aws_"] {
             assert!(!mentions(text.as_bytes()).contains(&mention(&address)), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_assigned_is_a_mention() {
+        let has = |text: &str| mentions(text.as_bytes()).contains(&literal("a-b"));
+        for text in ["name = \"a-b\"", "id=\"a-b\" # c", "x = \"\\\"\"\ny\t=\t\"a-b\"\n"] {
+            assert!(has(text), "{text}");
+        }
+        for text in [
+            "name = \"a-bc\"",
+            "name = [\"a-b\"]",
+            "name = \"a-b${c}\"",
+            "name = \"\\\"a-b\"",
+            "name = \"a-b\n\"",
+            "name =\n\"a-b\"",
+            "# \"a-b\"",
+            "name = \"a-b",
+            "name = a-b",
+        ] {
+            assert!(!has(text), "{text}");
         }
     }
 
