@@ -182,7 +182,7 @@ fn is_shared(address: &Address, entity: &dyn Entity) -> bool {
 }
 
 /// How a file that declares an entity under any address names it.
-fn spellings(entity: &dyn Entity) -> impl Iterator<Item = u64> {
+pub fn spellings(entity: &dyn Entity) -> impl Iterator<Item = u64> {
     entity.names().into_iter().chain([entity.arn()]).map(literal)
 }
 

@@ -15,7 +15,7 @@ use crate::aws::Account;
 use crate::desired::{Desired, Entities, Found};
 use crate::directory::Files;
 use crate::in_place::{Edit, Edits, merged};
-use crate::inventory::base_of;
+use crate::inventory::{base_of, spellings};
 use crate::invisible::visible;
 use crate::known::{self, KnownResource};
 use crate::module::{Module, body, is_tombstone, with_imports_of};
@@ -265,6 +265,12 @@ impl<'a> Steps<'a> {
                 let desired = self.module.text(&unread.terraform_path())?;
                 if self.is_declared(unread.as_ref(), desired.as_deref()) {
                     self.refer(unread.as_ref(), None, true);
+                } else {
+                    // It may have another label, or lie elsewhere.
+                    let named = spellings(unread.as_ref()).collect();
+                    for path in self.directory.naming("terraform", &named)? {
+                        self.read_back(&path)?;
+                    }
                 }
                 self.refer_formerly(unread.as_ref());
                 self.unread.push(unread);
@@ -464,6 +470,16 @@ impl<'a> Steps<'a> {
         self.index(surveys, account)?;
         if !self.desired.has_resources() {
             return Ok(());
+        }
+        for unread in std::mem::take(&mut self.unread) {
+            let resources = known::resources(unread.as_ref(), &self.context);
+            let (left_out, is_others) = (BTreeSet::new(), |_: &str, _: &[String]| false);
+            let entity = unread.as_ref();
+            let found = self.desired.find(entity, &resources, &left_out, None, &is_others);
+            if let Some(address) = found.and_then(|found| self.main_address(&found)) {
+                self.refer(entity, Some(&address), true);
+            }
+            self.unread.push(unread);
         }
         let mut is_more = false;
         for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {

@@ -357,6 +357,70 @@ fn protected_branch_gets_one_pull_request_for_all_exports() {
     case.bare.check();
 }
 
+/// An event looks only at a few files; it has to find these.
+#[test]
+fn event_follows_what_people_moved_and_renamed() {
+    let case = Case::new();
+    let (audit, policy) = ("terraform/iam_role.audit.tf", "terraform/iam_policy.read.tf");
+    let deploy = case.bare.content("main", FILE).replace("aws_iam_role.deploy", "aws_iam_role.ci");
+    let deploy = deploy.replace("\"aws_iam_role\" \"deploy\"", "\"aws_iam_role\" \"ci\"");
+    let together = format!("{}\n# by hand\n{deploy}", case.bare.content("main", audit));
+    let reader =
+        case.bare.content("main", policy).replace("aws_iam_policy.read", "aws_iam_policy.reader");
+    let reader = reader.replace("\"aws_iam_policy\" \"read\"", "\"aws_iam_policy\" \"reader\"");
+    case.bare.commit(
+        "main",
+        &[(FILE, None), (audit, Some(&together)), (policy, Some(&reader))],
+        "move",
+    );
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head("main"), main, "it means the same");
+
+    let function = Function::start(&case.environment());
+    case.describe("deploy", "changed");
+    function.invoke(&eventbridge(&update_role("deploy", "alice"))).succeeded();
+    let now = case.bare.content("main", audit);
+    assert_eq!(now, together.replace(WHAT_DEPLOY_DOES, "\"changed\""));
+    assert!(!case.bare.files("main").contains(&FILE.to_owned()));
+
+    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/read");
+    case.aws.world().role("deploy").attached.push(arn.clone());
+    let mut event = update_role("deploy", "bob");
+    event["eventName"] = json!("AttachRolePolicy");
+    event["requestParameters"]["policyArn"] = json!(arn);
+    function.invoke(&eventbridge(&event)).succeeded();
+    let attached = case.bare.content("main", audit);
+    let block = "resource \"aws_iam_role_policy_attachment\" \"deploy__has__read\" {\n  \
+                 role       = aws_iam_role.ci.name\n  policy_arn = aws_iam_policy.reader.arn\n}\n";
+    assert!(attached.contains(block), "{attached}");
+    assert!(attached.starts_with(&now[..now.len() - 2]), "{attached}");
+
+    // A plain file of another role refers to the policy by the label that it has.
+    case.aws.world().role("build").attached.push(arn.clone());
+    let mut event = update_role("build", "bob");
+    event["eventName"] = json!("AttachRolePolicy");
+    event["requestParameters"]["policyArn"] = json!(arn);
+    function.invoke(&eventbridge(&event)).succeeded();
+    let build = case.bare.content("main", "terraform/iam_role.build.tf");
+    assert!(build.contains("policy_arn = aws_iam_policy.reader.arn"), "{build}");
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head("main"), main, "a full export has nothing to add");
+
+    case.aws.world().roles.retain(|role| role.name != "deploy");
+    let mut event = update_role("deploy", "carol");
+    event["eventName"] = json!("DeleteRole");
+    function.invoke(&eventbridge(&event)).succeeded();
+    let left = case.bare.content("main", audit);
+    assert!(!left.contains("aws_iam_role.ci") && !left.contains("\"ci\""), "{left}");
+    assert!(left.contains("resource \"aws_iam_role\" \"audit\""));
+    assert!(!case.bare.files("main").contains(&JSON.to_owned()));
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head("main"), main);
+}
+
 #[test]
 fn status_tells_every_standing_and_its_exit_code() {
     let case = Case::new();
