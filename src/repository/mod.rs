@@ -7,6 +7,7 @@
 mod error;
 mod files;
 pub mod local;
+mod memory;
 mod mentions;
 mod remote;
 mod transport;
