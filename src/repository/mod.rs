@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod history;
 pub mod local;
+mod memory;
 mod mentions;
 mod remote;
 mod transport;

@@ -11,6 +11,7 @@ use git2::{ObjectType, Odb, Oid};
 
 use super::Store;
 use super::error::{Failure, GitError, Reason};
+use super::memory::write_tree;
 use super::transport::lock;
 use crate::terraform::read::mentions;
 
@@ -404,13 +405,13 @@ impl Tree {
         let mut root = BTreeMap::new();
         for (path, id) in &changes.files {
             if let Some(content) = id.and_then(|id| changes.contents.get(&id)) {
-                writer.write(ObjectType::Blob, content)?;
+                writer.write_blob(content)?;
             }
             insert(&mut root, &format!("{}{path}", self.prefix), *id);
         }
         let new = match writer.folder("", self.root, root)? {
             Some(id) => id,
-            None => writer.write(ObjectType::Tree, &[])?,
+            None => writer.write_tree(&[])?,
         };
         for (id, folder) in writer.made {
             self.store.keep(id, folder);
@@ -564,9 +565,14 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write(&mut self, kind: ObjectType, data: &[u8]) -> Result<Oid, Failure> {
+    fn write_blob(&mut self, data: &[u8]) -> Result<Oid, Failure> {
         self.written += data.len();
-        Ok(self.odb.write(kind, data)?)
+        Ok(self.odb.write(ObjectType::Blob, data)?)
+    }
+
+    fn write_tree(&mut self, data: &[u8]) -> Result<Oid, Failure> {
+        self.written += data.len();
+        write_tree(self.odb, data)
     }
 
     /// Writes a folder anew; entries without a change are copied as they are. None: it is empty.
@@ -616,7 +622,7 @@ impl Writer<'_> {
             match next {
                 Some(entry) => out.extend_from_slice(entry.bytes),
                 None => {
-                    let id = self.write(ObjectType::Tree, &out)?;
+                    let id = self.write_tree(&out)?;
                     self.made.push((id, Folder::parse(out)?));
                     return Ok(Some(id));
                 }
@@ -669,7 +675,7 @@ impl Writer<'_> {
         if out.is_empty() {
             return Ok(None);
         }
-        let id = self.write(ObjectType::Tree, &out)?;
+        let id = self.write_tree(&out)?;
         self.made.push((id, Folder { data: out, places, is_flat: true, unread: unread.into() }));
         Ok(Some(id))
     }
