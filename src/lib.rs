@@ -9,16 +9,18 @@
 //!    together with the [`repository`] and its [`credentials`].
 //! 3. Each kind in [`resource`] reads its part; [`inventory`] adds what that cannot be written
 //!    without. This is the *actual* state.
-//! 4. [`export`] compares it with what lies in the [`directory`], a folder or a commit's tree, and
-//!    its Terraform [`module`]; [`reconcile`] gives the verdict on each entity, [`steps`] does it.
-//! 5. Entities become raw JSON and, through [`terraform`], `.tf` files.
+//! 4. [`export`] compares it with what lies in the [`directory`], a folder or a commit's tree: the raw
+//!    JSON, which is the *base*, and its Terraform [`module`], what people wrote in it read back as
+//!    the [`desired`] state. [`reconcile`] gives the verdict on each entity, [`steps`] does it.
+//! 5. Entities become raw JSON and, through [`terraform`], `.tf` files; in files that people wrote
+//!    what AWS changed is changed [`in_place`].
 //! 6. [`sync`] does 3 to 5 on top of a fetched commit, says with [`commit_message`] who did it, and
 //!    pushes: again from the fetch when somebody else was first.
 //! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
 //! 8. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
-//! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`reconcile`],
-//! [`event`], [`commit_message`] do no I/O.
+//! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
+//! [`reconcile`], [`event`], [`commit_message`], [`conflict`] do no I/O.
 
 pub mod aws;
 pub mod cli;
