@@ -777,8 +777,19 @@ impl<'a> Steps<'a> {
             && base.is_none()
             && matches!(verdict, Verdict::Conflicting | Verdict::Converged);
         if is_adopted {
-            // What a person wrote before there was any raw JSON is ahead of AWS.
-            verdict = if verdict == Verdict::Conflicting { Verdict::Pending } else { verdict };
+            // What a person wrote before there was any raw JSON is ahead of AWS; what nobody wrote is
+            // added.
+            let mut complete = found.state.clone();
+            for (identity, resource) in &actual_state.resources {
+                complete
+                    .resources
+                    .entry(identity.clone())
+                    .or_insert_with(|| resource.clone());
+            }
+            verdict = match reconcile(None, Some(&complete), Some(&actual_state)) {
+                Verdict::Conflicting => Verdict::Pending,
+                verdict => verdict,
+            };
         }
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
         let is_forced = is_edited && self.is_overwriting();
