@@ -216,4 +216,6 @@ fn known_same(one: &Json, other: &Json, meaning: Meaning) -> bool {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod table;
