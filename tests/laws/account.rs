@@ -45,8 +45,9 @@ impl Account {
             let (tags, statements) = (tags(random), statements(random));
             account.policies.insert((*name).to_owned(), Policy { tags, statements });
         }
-        for name in ["audit", "deploy", "deploy-2"] {
-            account.roles.insert(name.to_owned(), Role::random(random));
+        let names = ["deploy", "deploy-2", "audit"];
+        for name in &names[..1 + random.below(3)] {
+            account.roles.insert((*name).to_owned(), Role::random(random));
         }
         account
     }

@@ -13,6 +13,8 @@ mod person;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use account::{Account, Role};
 use aws_iam_gitops::directory::Files;
@@ -290,9 +292,11 @@ fn check(told: &str, base: &Account, person: &Person, actual: &Account) -> Vec<V
         let is_so = matches!(standing, Standing::InStep | Standing::Converged | Standing::Gone);
         assert!(is_so, "{key:?} {standing:?}: {}", said(&third));
     }
-    let fourth = run(&third.files, &applied);
-    assert_eq!(changed(&third.files, &fourth.files), BTreeSet::new(), "{}", said(&fourth));
-    assert!(fourth.standings.values().all(|it| *it == Standing::InStep), "{}", said(&fourth));
+    if third.files != second.files {
+        let fourth = run(&third.files, &applied);
+        assert_eq!(changed(&third.files, &fourth.files), BTreeSet::new(), "{}", said(&fourth));
+        assert!(fourth.standings.values().all(|it| *it == Standing::InStep), "{}", said(&fourth));
+    }
     for (name, text) in &third.files {
         let stem = name.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
         let Some(stem) = stem else { continue };
@@ -388,12 +392,25 @@ fn keeps_comments(
 fn what_people_wrote_survives_and_all_is_still_in_the_end() {
     let histories = std::env::var("HISTORIES").map_or(HISTORIES, |n| n.parse().expect("a number"));
     let first = std::env::var("SEED").map_or(0, |n| n.parse().expect("a number"));
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for seed in first..first + histories {
-        for verdict in play(seed) {
-            *counts.entry(format!("{verdict:?}")).or_default() += 1;
+    let next = AtomicU64::new(first);
+    let counts = Mutex::new(BTreeMap::<String, usize>::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + histories {
+                        break;
+                    }
+                    for verdict in play(seed) {
+                        let mut counts = counts.lock().expect("no test has failed");
+                        *counts.entry(format!("{verdict:?}")).or_default() += 1;
+                    }
+                }
+            });
         }
-    }
+    });
+    let counts = counts.into_inner().expect("no test has failed");
     if histories >= HISTORIES {
         assert!(counts.len() == 5 && counts.values().all(|count| *count >= 100), "{counts:?}");
     }
