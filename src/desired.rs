@@ -501,9 +501,14 @@ fn resource(
     if ignored.contains("all") {
         ignored.extend(of.written.iter().map(|name| (*name).to_owned()));
     }
+    let is_left_out = |name: &str, node: &Node| match &node.content {
+        Content::Scalar(value) | Content::Computed { value, .. } => is_default(of, name, value),
+        Content::List(items) => items.is_empty(),
+        Content::Object(members) => members.is_empty(),
+        _ => false,
+    };
     let is_compared = |name: &String, node: &Node| {
-        of.written.contains(&name.as_str())
-            && !matches!(&node.content, Content::Scalar(value) if is_default(of, name, value))
+        of.written.contains(&name.as_str()) && !is_left_out(name, node)
     };
     let arguments = arguments
         .into_iter()

@@ -122,23 +122,20 @@ impl State {
     /// Whether AWS changed something that is unknown here.
     fn lost(&self, base: Option<&State>, actual: Option<&State>) -> bool {
         let (Some(base), Some(actual)) = (base, actual) else { return false };
-        let is_unknown = |argument: Option<&Argument>| {
-            matches!(argument, Some(Argument::Read(Node { content: Content::Unknown, .. })))
-        };
-        let changed = |identity: &Identity| match (
+        let is_lost = |identity: &Identity| match (
             base.resources.get(identity),
             actual.resources.get(identity),
             self.resources.get(identity),
         ) {
-            (Some(base), Some(actual), Some(desired)) => base
-                .differing(actual)
-                .into_iter()
-                .any(|name| is_unknown(desired.arguments.get(name))),
-            (Some(_), Some(_), None) | (None, None, _) => false,
+            (Some(base), Some(actual), Some(desired)) => desired.lost(base, actual),
+            (Some(base), Some(actual), None) => {
+                self.covered.contains(&identity.0) && !base.differing(actual).is_empty()
+            }
+            (None, None, _) => false,
             (_, _, None) => self.covered.contains(&identity.0),
             _ => false,
         };
-        base.resources.keys().chain(actual.resources.keys()).any(changed)
+        base.resources.keys().chain(actual.resources.keys()).any(is_lost)
     }
 }
 
@@ -150,6 +147,16 @@ impl Resource {
             .collect();
         names.into_iter().fold(Match::Same, |found, name| {
             worse(found, match_arguments(self.arguments.get(name), other.arguments.get(name)))
+        })
+    }
+
+    /// Whether what this says may be the one as well as the other, which are not the same.
+    fn lost(&self, base: &Resource, actual: &Resource) -> bool {
+        let is_assumed = |name: &str, other: &Resource| {
+            match_arguments(self.arguments.get(name), other.arguments.get(name)) == Match::Assumed
+        };
+        base.differing(actual).into_iter().any(|name| {
+            !self.ignored.contains(name) && is_assumed(name, base) && is_assumed(name, actual)
         })
     }
 
@@ -207,3 +214,8 @@ fn known_same(one: &Json, other: &Json, meaning: Meaning) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod table;
