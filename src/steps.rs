@@ -781,10 +781,7 @@ impl<'a> Steps<'a> {
             // added.
             let mut complete = found.state.clone();
             for (identity, resource) in &actual_state.resources {
-                complete
-                    .resources
-                    .entry(identity.clone())
-                    .or_insert_with(|| resource.clone());
+                complete.resources.entry(identity.clone()).or_insert_with(|| resource.clone());
             }
             verdict = match reconcile(None, Some(&complete), Some(&actual_state)) {
                 Verdict::Conflicting => Verdict::Pending,

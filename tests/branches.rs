@@ -213,6 +213,44 @@ fn conflict_is_a_pull_request_with_both_sides_and_the_rest_is_committed() {
     case.bare.check();
 }
 
+/// A person's pull request is open when AWS changes: the default branch follows AWS, the person's
+/// branch stays, and Git itself shows both versions to whoever merges.
+#[test]
+fn open_pull_request_of_a_person_meets_awss_version() {
+    let case = Case::new();
+    let main = case.bare.head("main").expect("a head");
+    git(&case.bare.path, &["branch", "longer", &main]);
+    let text = case.bare.content("main", FILE).replace(WHAT_DEPLOY_DOES, "\"by git\"");
+    case.bare.commit("longer", &[(FILE, Some(&text))], "edit by hand");
+    case.describe("deploy", "by aws");
+    case.sync(&[]).succeeded();
+    assert!(case.bare.content("main", FILE).contains("\"by aws\""));
+    assert_eq!(case.bare.content("longer", FILE), text);
+    let merge = Command::new("git")
+        .args(["merge-tree", "--write-tree", "main", "longer"])
+        .current_dir(&case.bare.path)
+        .output()
+        .expect("git");
+    let said = String::from_utf8_lossy(&merge.stdout).into_owned();
+    assert!(
+        !merge.status.success() && said.contains(&format!("Merge conflict in {FILE}")),
+        "{said}"
+    );
+    let tree = said.lines().next().expect("a tree");
+    let both = case.bare.content(tree, FILE);
+    assert!(both.contains("\"by aws\"") && both.contains("\"by git\""), "{both}");
+
+    // Merged over AWS's version all the same: it is an edit that AWS does not have.
+    case.bare.commit("main", &[(FILE, Some(&text))], "merge of longer");
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!((case.bare.head("main"), case.standing("deploy").as_str()), (main, "pending"));
+    case.describe("deploy", "by aws, again");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.content("main", FILE), text);
+    assert!(case.merged(CONFLICT, FILE).contains("\"by aws, again\""));
+}
+
 #[test]
 fn merged_conflict_is_resolved() {
     let case = Case::new();
