@@ -1158,6 +1158,33 @@ mod edits {
     }
 
     #[test]
+    fn what_is_empty_or_the_default_is_as_good_as_left_out() {
+        let mut account = Account::small();
+        account.role("deploy")["Tags"] = json!([]);
+        let place = Place::with(&account);
+        place.edit(
+            FILE,
+            "  assume_role_policy = ",
+            "  max_session_duration = local.hour\n  tags = {}\n  assume_role_policy = ",
+        );
+        place.write("terraform/locals.tf", "locals {\n  hour = 3600\n}\n");
+        let before = place.tree();
+        let run = place.run(&[]).succeeded();
+        run.assert_still();
+        run.assert_no_edits();
+        assert_eq!(place.tree(), before);
+        // It stands there already when AWS gives it a value.
+        account.role("deploy")["Tags"] = json!([{ "Key": "team", "Value": "web" }]);
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        place.export(&account, &[]).succeeded().assert_no_edits();
+        let text = place.read(FILE);
+        assert_eq!(text.matches("tags").count(), 1, "{text}");
+        assert_eq!(text.matches("max_session_duration").count(), 1, "{text}");
+        assert!(text.contains("= 7200\n") && text.contains("team = \"web\""), "{text}");
+        place.run(&[]).succeeded().assert_still();
+    }
+
+    #[test]
     fn what_a_variable_stands_for_and_aws_changed_is_a_conflict() {
         let mut account = Account::small();
         let place = Place::with(&account);

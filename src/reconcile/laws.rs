@@ -418,7 +418,7 @@ proptest! {
         let (base, desired, actual) = (base.as_ref(), desired.as_ref(), actual.as_ref());
         let verdict = reconcile(base, desired, actual);
         let is_lost = verdict == Verdict::Conflicting && is_same(actual, desired);
-        if !desired.is_some_and(|it| !is_known(it)) {
+        if desired.is_none_or(is_known) {
             prop_assert!(!is_lost, "all is known, and nothing can be lost");
         }
         if !is_lost {
