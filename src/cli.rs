@@ -1,6 +1,7 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
 mod demo;
+mod render;
 mod sync;
 
 use std::io::{self, IsTerminal, Write};
@@ -55,6 +56,7 @@ enum Command {
     Export(Box<ExportArguments>),
     Sync(Box<sync::SyncCommand>),
     Event(Box<sync::EventCommand>),
+    Render(render::RenderCommand),
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
@@ -68,7 +70,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "render", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -189,6 +191,7 @@ pub fn run() -> ExitCode {
         Command::Export(export) => run_export(*export, arguments.quiet),
         Command::Sync(command) => sync::sync(*command, arguments.quiet),
         Command::Event(command) => sync::event(*command, arguments.quiet),
+        Command::Render(command) => render::run(command),
         Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),

@@ -43,6 +43,7 @@ pub mod module;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
+pub mod render;
 pub mod repository;
 pub mod resource;
 pub mod scope;

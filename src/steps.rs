@@ -18,7 +18,7 @@ use crate::in_place::{Edit, Edits, merged};
 use crate::inventory::base_of;
 use crate::invisible::visible;
 use crate::known::{self, KnownResource};
-use crate::module::{Module, body, is_tombstone, with_imports_of};
+use crate::module::{Module, body, is_tombstone, with_imports_of, with_imports_of_existing};
 use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading};
@@ -45,11 +45,21 @@ pub struct Options<'a> {
     pub only: Option<&'a BTreeSet<(&'static str, String)>>,
     /// Whether what the files say of an entity that has no raw JSON yet stays as it is.
     pub adopt: bool,
+    /// Whether the entities are what people ask for and not what AWS has: what is new is not there
+    /// to be imported, and what Terraform cannot hold is a conflict.
+    pub proposed: bool,
 }
 
 impl<'a> Options<'a> {
     pub fn new(coverage: &'a Coverage) -> Options<'a> {
-        Options { coverage, overwrite: false, dry_run: false, only: None, adopt: false }
+        Options {
+            coverage,
+            overwrite: false,
+            dry_run: false,
+            only: None,
+            adopt: false,
+            proposed: false,
+        }
     }
 }
 
@@ -69,6 +79,8 @@ pub struct Steps<'a> {
     actual_names: HashSet<(String, Vec<String>)>,
     /// All resources of what AWS has.
     actual_resources: HashSet<Identity>,
+    /// Addresses and import IDs of what the raw JSON has, where AWS does not tell what there is.
+    existing: HashSet<(String, String)>,
     /// Entities that were not read and that those that were refer to.
     unread: Vec<Box<dyn Entity>>,
     claimed: BTreeSet<usize>,
@@ -171,6 +183,7 @@ impl<'a> Steps<'a> {
             desired,
             actual_names: HashSet::new(),
             actual_resources: HashSet::new(),
+            existing: HashSet::new(),
             unread: Vec::new(),
             claimed: BTreeSet::new(),
             steps: Vec::new(),
@@ -350,6 +363,7 @@ impl<'a> Steps<'a> {
             entity.keep_known(base.as_ref());
             base
         });
+        self.note_existing(base.as_deref());
         let desired = self.module.text(&entity.terraform_path())?;
         let is_rendering = match (&desired, &base) {
             (Some(desired), Some(base)) => self.is_rendering_of(base.as_ref(), desired),
@@ -375,6 +389,16 @@ impl<'a> Steps<'a> {
             is_followed: false,
             is_gone: false,
         }))
+    }
+
+    fn note_existing(&mut self, base: Option<&dyn Entity>) {
+        let Some(base) = base.filter(|_| self.options.proposed) else { return };
+        let body = base.terraform(&self.context);
+        let existing = body.declarations().filter_map(|(address, id)| {
+            let id = id?.to_owned();
+            Some((address.to_string(), id))
+        });
+        self.existing.extend(existing);
     }
 
     /// An entity that has files and was not read.
@@ -587,6 +611,19 @@ impl<'a> Steps<'a> {
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
+        let mut reason = None;
+        if self.options.proposed {
+            let is_inexpressible = matches!(json_only, Some(JsonOnly::Inexpressible(_)));
+            let is_drifted = verdict == Verdict::Drifted;
+            if is_drifted && actual_is_base && (!is_rendering || json_only.is_some()) {
+                verdict = Verdict::Unchanged;
+            } else if !actual_is_base
+                && (is_drifted && json_only.is_some() || is_inexpressible && !is_tombstone)
+            {
+                verdict = Verdict::Conflicting;
+                reason = json_only.as_ref().map(ToString::to_string);
+            }
+        }
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
         let is_forced = is_edited && self.is_overwriting();
         if is_forced {
@@ -615,9 +652,9 @@ impl<'a> Steps<'a> {
                 before: base.as_ref().map_or_else(String::new, |base| self.rendered(base.as_ref())),
                 after: desired.clone().unwrap_or_default(),
             };
-            self.conflict(Some(entity.as_ref()), base.as_deref(), None, vec![git]);
+            self.conflict(Some(entity.as_ref()), base.as_deref(), reason, vec![git]);
         }
-        if let Some(reason) = &json_only {
+        if let Some(reason) = json_only.as_ref().filter(|_| verdict != Verdict::Conflicting) {
             let (name, reason) = (entity.name().to_owned(), reason.to_string());
             summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
             summary.skipped.push(Skipped { name, reason, json: true });
@@ -731,7 +768,7 @@ impl<'a> Steps<'a> {
                 }
             }
         }
-        if found.is_twice && verdict != Verdict::Conflicting {
+        if found.is_twice && verdict != Verdict::Conflicting && !self.options.proposed {
             let mut edits = match terraform {
                 Action::Edit(edits) => edits,
                 _ => Edits::default(),
@@ -809,7 +846,7 @@ impl<'a> Steps<'a> {
             base,
             actual: to.map(|to| known::resources(to, &self.context)).unwrap_or_default(),
             body: to.map(|to| to.terraform(&self.context)).unwrap_or_default(),
-            imports: self.options.coverage.imports,
+            imports: self.options.coverage.imports && !self.options.proposed,
             is_anothers,
             is_forced,
         }
@@ -1010,6 +1047,13 @@ impl<'a> Steps<'a> {
     /// The Terraform of an entity, as it is to be in place of `old`.
     fn render(&self, entity: &dyn Entity, old: &str) -> String {
         let body = body(entity, &self.context, old);
+        if self.options.proposed {
+            let exists = |to: &str, id: &str| {
+                self.existing.contains(&(to.to_owned(), id.to_owned()))
+                    && self.options.coverage.imports
+            };
+            return format::file(&with_imports_of_existing(old, body, &exists));
+        }
         if !self.options.coverage.imports {
             return format::file(&body.without_imports());
         }
@@ -1085,7 +1129,11 @@ impl<'a> Steps<'a> {
     pub fn write(&mut self, account: Option<&Account>) -> anyhow::Result<()> {
         self.hold_back()?;
         let directory = self.directory;
-        if !self.steps.is_empty() {
+        let edited = self.steps.iter().filter(|step| !matches!(step.terraform, Action::Keep));
+        let edited = edited.map(|step| (step.entity.kind().plural, step.entity.key().to_owned()));
+        self.summary.edited = edited.collect();
+        // Who takes them out of a module that is in use has a reason.
+        if !self.steps.is_empty() && (!self.options.proposed || self.module.is_fresh()) {
             for (path, content) in self.module.missing_files(account) {
                 directory.write(&path, content.as_bytes())?;
                 self.summary.module_files_written.push(path);
