@@ -165,7 +165,7 @@ impl<'a> Steps<'a> {
         let mut own: BTreeSet<String> =
             inventory.entities().map(|entity| entity.terraform_path()).collect();
         for (kind, reading) in &inventory.readings {
-            own.extend(files_of_the_gone(directory, kind, reading)?);
+            own.extend(files_of_the_gone(directory, kind, reading, options)?);
         }
         let is_whole = |kind: &&&Kind| inventory.reading(kind).is_some_and(|r| r.named.is_none());
         let partly_read: Vec<&Kind> =
@@ -322,7 +322,7 @@ impl<'a> Steps<'a> {
                 self.ignore(base.as_ref(), &mut summary)?;
                 continue;
             }
-            let is_gone = reading.is_gone(base.as_ref());
+            let is_gone = is_gone(base.as_ref(), &reading, self.options);
             let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
                 && !self.options.coverage.aws_managed;
             candidates.push(self.survey_missing(base, is_gone && !is_left_out)?);
@@ -993,6 +993,12 @@ impl<'a> Steps<'a> {
         let Candidate { base, desired, is_rendering, is_gone, .. } = candidate;
         let base = base.expect("the caller looked");
         let terraform_path = base.terraform_path();
+        if !is_gone && !base.was_made() && desired.is_some() {
+            summary.stands(base.as_ref(), Standing::Pending, Some(terraform_path.clone()));
+            summary.pending.push(terraform_path.clone());
+            self.kept.extend(desired.map(|text| (terraform_path, text)));
+            return Ok(());
+        }
         if !is_gone {
             summary.unknown += 1;
             summary.stands(base.as_ref(), Standing::Unknown, Some(terraform_path.clone()));
@@ -1347,18 +1353,24 @@ fn files_of_the_gone(
     directory: &dyn Files,
     kind: &Kind,
     reading: &Reading,
+    options: &Options,
 ) -> anyhow::Result<Vec<String>> {
     let known: HashSet<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
     let mut found = Vec::new();
     for path in base_files(directory, kind, reading)? {
         if !known.contains(&path)
             && let (Some(base), _) = parse_base(directory, kind, &path)?
-            && reading.is_gone(base.as_ref())
+            && is_gone(base.as_ref(), reading, options)
         {
             found.push(base.terraform_path());
         }
     }
     Ok(found)
+}
+
+/// Whether an entity is no more. What a person wrote and AWS never had is still to be made.
+fn is_gone(base: &dyn Entity, reading: &Reading, options: &Options) -> bool {
+    reading.is_gone(base) && (options.proposed || base.was_made())
 }
 
 /// The raw JSON files that a reading speaks of.

@@ -152,6 +152,10 @@ pub trait Entity: Send + Sync {
     fn tags(&self) -> &[parts::Tag];
     /// Takes from the base what this reading left unknown: unknown is not gone.
     fn keep_known(&mut self, base: &dyn Entity);
+    /// Whether AWS ever had it: only AWS gives it an ID, whoever wrote the raw JSON.
+    fn was_made(&self) -> bool {
+        true
+    }
     /// Whether AWS makes the name, so that nobody knows it before the entity is there.
     fn is_named_by_aws(&self) -> bool {
         false

@@ -198,6 +198,10 @@ impl Entity for Policy {
         }
     }
 
+    fn was_made(&self) -> bool {
+        !self.policy_id.is_empty()
+    }
+
     fn take_defaults(&mut self, base: Option<&dyn Entity>) {
         let base = base.and_then(|base| base.as_any().downcast_ref::<Policy>());
         if base.is_none_or(|base| base.tags.is_some()) && !self.is_of_aws() {

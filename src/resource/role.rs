@@ -335,6 +335,10 @@ impl Entity for Role {
         }
     }
 
+    fn was_made(&self) -> bool {
+        !self.role_id.is_empty()
+    }
+
     fn take_defaults(&mut self, base: Option<&dyn Entity>) {
         let base = base.and_then(|base| base.as_any().downcast_ref::<Role>());
         if base.is_none_or(|base| base.max_session_duration.is_some()) {
