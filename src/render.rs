@@ -101,13 +101,16 @@ pub fn render(settings: &RenderSettings) -> anyhow::Result<Outcome> {
         let run = Run { coverage: &settings.coverage, folder: &folder, base: &proposal.base };
         let account = proposal.account.as_ref();
         let changes = run.decide(proposal.entities, account, &proposal.paths, &mut outcome)?;
-        for (path, content) in &changes {
-            match content {
-                Some(_) => outcome.written.push(path.clone()),
-                None => outcome.removed.push(path.clone()),
+        let is_written = outcome.problems.is_empty();
+        if is_written || settings.check {
+            for (path, content) in &changes {
+                match content {
+                    Some(_) => outcome.written.push(path.clone()),
+                    None => outcome.removed.push(path.clone()),
+                }
             }
         }
-        if outcome.problems.is_empty() && !settings.check {
+        if is_written && !settings.check {
             write(&folder, &changes)?;
         }
     }
@@ -184,6 +187,7 @@ impl Proposal {
             bases.extend(entity.map(|entity| (path.clone(), entity)));
         }
         let mut base = snapshot.files;
+        let known: BTreeSet<String> = base.keys().cloned().collect();
         base.retain(|path, _| bases.contains_key(path));
         let mut problems = Vec::new();
         let mut found: BTreeMap<String, (&'static Kind, Box<dyn Entity>, Vec<u8>)> =
@@ -220,7 +224,8 @@ impl Proposal {
                     changed.insert(path.clone());
                 }
                 if !coverage.ignores(entity.as_ref()) {
-                    let faults = faults(entity.as_ref(), of_base, account.as_ref(), &content);
+                    let is_new = !known.contains(&path);
+                    let faults = faults(entity.as_ref(), is_new, account.as_ref(), &content);
                     problems.extend(faults.into_iter().map(|fault| Problem::at(&path, fault)));
                 }
             }
@@ -274,7 +279,7 @@ fn entity(kind: &Kind, path: &str, content: &[u8]) -> Result<Box<dyn Entity>, Pr
 /// What no export would have written in a file that a person changed.
 fn faults(
     entity: &dyn Entity,
-    base: Option<&dyn Entity>,
+    is_new: bool,
     account: Option<&Account>,
     content: &[u8],
 ) -> Vec<String> {
@@ -291,7 +296,7 @@ fn faults(
         let arn = visible(arn);
         faults.push(format!("the ARN `{arn}` is not of account `{}`", account.id));
     }
-    if base.is_none() && entity.is_named_by_aws() {
+    if is_new && entity.is_named_by_aws() {
         let kind = entity.kind().name;
         faults.push(format!(
             "AWS names a new {kind} itself: write it as Terraform, and the next export adds its raw JSON"
@@ -485,11 +490,16 @@ impl Of<'_> {
                 decide(format!("`{}` is not HCL, so it cannot follow", visible(file)))
             }
             _ if check && summary.edited.contains(self.key) => {
-                let text = match self.is_changed {
-                    true => "it changed, and Terraform did not",
-                    false => "what it refers to changed, and Terraform did not",
+                let file = visible(file);
+                let text = match self.standing.standing {
+                    _ if !self.is_changed => {
+                        format!("what it refers to changed, and `{file}` did not")
+                    }
+                    Standing::Unmanaged => "it is new, and Terraform has nothing of it".to_owned(),
+                    Standing::Gone => "it is gone, and Terraform still has it".to_owned(),
+                    _ => format!("it changed, and `{file}` did not"),
                 };
-                let problem = Problem::at(self.json, text.to_owned());
+                let problem = Problem::at(self.json, text);
                 Some(Problem { remedy: Remedy::Render, ..problem })
             }
             _ => None,
