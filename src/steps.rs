@@ -768,6 +768,13 @@ impl<'a> Steps<'a> {
                 }
             }
         }
+        if self.options.proposed && verdict == Verdict::Conflicting {
+            // Of what is in the way, a value that is left open is the least obvious.
+            let is_anothers = self.is_anothers();
+            let to = Some(entity.as_ref());
+            let edits = self.edit(&found, base_state.as_ref(), to, false, &is_anothers).edits();
+            reason = edits.err().map(|obstacle| obstacle.to_string());
+        }
         if found.is_twice && verdict != Verdict::Conflicting && !self.options.proposed {
             let mut edits = match terraform {
                 Action::Edit(edits) => edits,

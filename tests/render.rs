@@ -335,7 +335,7 @@ mod verdicts {
         checkout.edit_json(JSON, |role| role["MaxSessionDuration"] = json!(7200));
         checkout.renders(&[&format!("changed {ROLE}")]);
         checkout.edit_json(JSON, |role| role["Description"] = json!("the JSON's"));
-        checkout.refuses(&["`roles/deploy.json`", "| -  description          = var.description\n"]);
+        checkout.refuses(&["`roles/deploy.json`", "Terraform cannot follow: `description` of `aws_iam_role.deploy` in `terraform/iam_role.deploy.tf` line 8 the value is known to Terraform only"]);
     }
 
     #[test]
