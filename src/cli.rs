@@ -2,6 +2,7 @@
 
 mod adopt;
 mod demo;
+mod render;
 mod status;
 mod sync;
 
@@ -59,6 +60,7 @@ enum Command {
     Event(Box<sync::EventCommand>),
     Status(Box<status::StatusCommand>),
     Adopt(adopt::AdoptCommand),
+    Render(render::RenderCommand),
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
@@ -72,7 +74,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -195,6 +197,7 @@ pub fn run() -> ExitCode {
         Command::Event(command) => sync::event(*command, arguments.quiet),
         Command::Status(command) => status::status(*command, arguments.quiet),
         Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
+        Command::Render(command) => render::run(command),
         Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),

@@ -139,5 +139,10 @@ fn organization_of(arn: &str) -> Option<&str> {
 }
 
 fn kind_of(folder: &str) -> &'static Kind {
-    KINDS.iter().find(|kind| kind.folders.contains(&folder)).expect("every folder has a kind")
+    kind_of_folder(folder).expect("every folder has a kind")
+}
+
+/// The kind whose raw JSON lies in a folder.
+pub fn kind_of_folder(folder: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.folders.contains(&folder)).copied()
 }

@@ -17,7 +17,8 @@
 //! 6. [`sync`] does 3 to 5 on top of a fetched commit, says with [`commit_message`] who did it, and
 //!    pushes: again from the fetch when somebody else was first.
 //! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
-//! 8. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 8. Raw JSON that people edit takes AWS's place in 4 and 5: [`render`].
+//! 9. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`] do no I/O.
@@ -45,6 +46,7 @@ pub mod module;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
+pub mod render;
 pub mod repository;
 pub mod resource;
 pub mod scope;

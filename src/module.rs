@@ -288,6 +288,41 @@ pub fn with_imports_of<'a>(old: &str, mut body: Body<'a>) -> Body<'a> {
     body
 }
 
+/// Leaves import blocks as the old file has them. What is new there has one if it is in AWS.
+pub fn with_imports_of_existing<'a>(
+    old: &str,
+    mut body: Body<'a>,
+    exists: &dyn Fn(&str, &str) -> bool,
+) -> Body<'a> {
+    let old = declarations(old).unwrap_or_default();
+    let old_id = |to: &str| {
+        let mut imports = old.imports.iter();
+        imports.find(|(address, _)| address.to_string() == to).map(|(_, id)| id.clone())
+    };
+    let is_declared = |to: &str| old.resources.iter().any(|(address, _)| address.to_string() == to);
+    body.blocks.retain_mut(|block| {
+        let [(_, Expression::Reference(to)), (_, Expression::String(id))] =
+            block.attributes.as_mut_slice()
+        else {
+            return true;
+        };
+        if block.keyword != "import" {
+            return true;
+        }
+        match old_id(to) {
+            // What AWS has goes by the old ID until the change is applied.
+            Some(old) => {
+                if let Some(old) = old {
+                    *id = old.into();
+                }
+                true
+            }
+            None => !is_declared(to) && exists(to, id),
+        }
+    });
+    body
+}
+
 /// Whether a file of ours only tells Terraform to forget.
 pub fn is_tombstone(text: &str) -> bool {
     text.starts_with("removed") && declarations(text).is_ok_and(|found| found.only_removed)

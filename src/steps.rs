@@ -18,7 +18,7 @@ use crate::in_place::{Edit, Edits, merged};
 use crate::inventory::{base_of, spellings};
 use crate::invisible::visible;
 use crate::known::{self, KnownResource};
-use crate::module::{Module, body, is_tombstone, with_imports_of};
+use crate::module::{Module, body, is_tombstone, with_imports_of, with_imports_of_existing};
 use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, resource_type};
@@ -47,11 +47,21 @@ pub struct Options<'a> {
     pub only: Option<&'a BTreeSet<(&'static str, String)>>,
     /// Whether what the files say of an entity that has no raw JSON yet stays as it is.
     pub is_adopting: bool,
+    /// Whether the entities are what people ask for and not what AWS has: what is new is not there
+    /// to be imported, and what Terraform cannot hold is a conflict.
+    pub proposed: bool,
 }
 
 impl<'a> Options<'a> {
     pub fn new(coverage: &'a Coverage) -> Options<'a> {
-        Options { coverage, overwrite: false, dry_run: false, only: None, is_adopting: false }
+        Options {
+            coverage,
+            overwrite: false,
+            dry_run: false,
+            only: None,
+            is_adopting: false,
+            proposed: false,
+        }
     }
 }
 
@@ -71,6 +81,8 @@ pub struct Steps<'a> {
     actual_names: HashSet<(String, Vec<String>)>,
     /// All resources of what AWS has.
     actual_resources: HashSet<Identity>,
+    /// Addresses and import IDs of what the raw JSON has, where AWS does not tell what there is.
+    existing: HashSet<(String, String)>,
     /// Entities that were not read and that those that were refer to.
     unread: Vec<Box<dyn Entity>>,
     claimed: BTreeSet<usize>,
@@ -157,7 +169,7 @@ impl<'a> Steps<'a> {
         let mut own: BTreeSet<String> =
             inventory.entities().map(|entity| entity.terraform_path()).collect();
         for (kind, reading) in &inventory.readings {
-            own.extend(files_of_the_gone(directory, kind, reading)?);
+            own.extend(files_of_the_gone(directory, kind, reading, options)?);
         }
         let is_whole = |kind: &&&Kind| inventory.reading(kind).is_some_and(|r| r.named.is_none());
         let partly_read: Vec<&Kind> =
@@ -175,6 +187,7 @@ impl<'a> Steps<'a> {
             desired,
             actual_names: HashSet::new(),
             actual_resources: HashSet::new(),
+            existing: HashSet::new(),
             unread: Vec::new(),
             claimed: BTreeSet::new(),
             left_aside: Vec::new(),
@@ -356,7 +369,7 @@ impl<'a> Steps<'a> {
                 self.ignore(base.as_ref(), &mut summary)?;
                 continue;
             }
-            let is_gone = reading.is_gone(base.as_ref());
+            let is_gone = is_gone(base.as_ref(), &reading, self.options);
             let is_left_out = base.json_only() == Some(JsonOnly::AwsManaged)
                 && !self.options.coverage.aws_managed;
             candidates.push(self.survey_missing(base, is_gone && !is_left_out)?);
@@ -397,6 +410,7 @@ impl<'a> Steps<'a> {
             entity.keep_known(base.as_ref());
             base
         });
+        self.note_existing(base.as_deref());
         let desired = self.module.text(&entity.terraform_path())?;
         let is_rendering = match (&desired, &base) {
             (Some(desired), Some(base)) => self.is_rendering_of(base.as_ref(), desired),
@@ -422,6 +436,16 @@ impl<'a> Steps<'a> {
             is_followed: false,
             is_gone: false,
         }))
+    }
+
+    fn note_existing(&mut self, base: Option<&dyn Entity>) {
+        let Some(base) = base.filter(|_| self.options.proposed) else { return };
+        let body = base.terraform(&self.context);
+        let existing = body.declarations().filter_map(|(address, id)| {
+            let id = id?.to_owned();
+            Some((address.to_string(), id))
+        });
+        self.existing.extend(existing);
     }
 
     /// An entity that has files and was not read.
@@ -649,6 +673,19 @@ impl<'a> Steps<'a> {
         };
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
+        let mut reason = None;
+        if self.options.proposed {
+            let is_inexpressible = matches!(json_only, Some(JsonOnly::Inexpressible(_)));
+            let is_drifted = verdict == Verdict::Drifted;
+            if is_drifted && actual_is_base && (!is_rendering || json_only.is_some()) {
+                verdict = Verdict::Unchanged;
+            } else if !actual_is_base
+                && (is_drifted && json_only.is_some() || is_inexpressible && !is_tombstone)
+            {
+                verdict = Verdict::Conflicting;
+                reason = json_only.as_ref().map(ToString::to_string);
+            }
+        }
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
         let is_forced = is_edited && self.is_overwriting();
         if is_forced {
@@ -677,9 +714,9 @@ impl<'a> Steps<'a> {
                 before: base.as_ref().map_or_else(String::new, |base| self.rendered(base.as_ref())),
                 after: desired.clone().unwrap_or_default(),
             };
-            self.conflict(Some(entity.as_ref()), base.as_deref(), None, vec![git]);
+            self.conflict(Some(entity.as_ref()), base.as_deref(), reason, vec![git]);
         }
-        if let Some(reason) = &json_only {
+        if let Some(reason) = json_only.as_ref().filter(|_| verdict != Verdict::Conflicting) {
             let (name, reason) = (entity.name().to_owned(), reason.to_string());
             summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
             summary.skipped.push(Skipped { name, reason, json: true });
@@ -809,7 +846,14 @@ impl<'a> Steps<'a> {
             let additions = self.edit(&found, None, Some(entity.as_ref()), false, &is_anothers);
             terraform = Action::Edit(additions.additions());
         }
-        if found.is_twice && verdict != Verdict::Conflicting {
+        if self.options.proposed && verdict == Verdict::Conflicting {
+            // Of what is in the way, a value that is left open is the least obvious.
+            let is_anothers = self.is_anothers();
+            let to = Some(entity.as_ref());
+            let edits = self.edit(&found, base_state.as_ref(), to, false, &is_anothers).edits();
+            reason = edits.err().map(|obstacle| obstacle.to_string());
+        }
+        if found.is_twice && verdict != Verdict::Conflicting && !self.options.proposed {
             let mut edits = match terraform {
                 Action::Edit(edits) => edits,
                 _ => Edits::default(),
@@ -887,7 +931,7 @@ impl<'a> Steps<'a> {
             base,
             actual: to.map(|to| known::resources(to, &self.context)).unwrap_or_default(),
             body: to.map(|to| to.terraform(&self.context)).unwrap_or_default(),
-            imports: self.options.coverage.imports,
+            imports: self.options.coverage.imports && !self.options.proposed,
             is_anothers,
             is_forced,
         }
@@ -1035,6 +1079,12 @@ impl<'a> Steps<'a> {
         let Candidate { base, desired, is_rendering, is_gone, .. } = candidate;
         let base = base.expect("the caller looked");
         let terraform_path = base.terraform_path();
+        if !is_gone && !base.was_made() && desired.is_some() {
+            summary.stands(base.as_ref(), Standing::Pending, Some(terraform_path.clone()));
+            summary.pending.push(terraform_path.clone());
+            self.kept.extend(desired.map(|text| (terraform_path, text)));
+            return Ok(());
+        }
         if !is_gone {
             summary.unknown += 1;
             summary.stands(base.as_ref(), Standing::Unknown, Some(terraform_path.clone()));
@@ -1089,6 +1139,13 @@ impl<'a> Steps<'a> {
     /// The Terraform of an entity, as it is to be in place of `old`.
     fn render(&self, entity: &dyn Entity, old: &str) -> String {
         let body = body(entity, &self.context, old);
+        if self.options.proposed {
+            let exists = |to: &str, id: &str| {
+                self.existing.contains(&(to.to_owned(), id.to_owned()))
+                    && self.options.coverage.imports
+            };
+            return format::file(&with_imports_of_existing(old, body, &exists));
+        }
         if !self.options.coverage.imports {
             return format::file(&body.without_imports());
         }
@@ -1164,7 +1221,11 @@ impl<'a> Steps<'a> {
     pub fn write(&mut self, account: Option<&Account>) -> anyhow::Result<()> {
         self.hold_back()?;
         let directory = self.directory;
-        if !self.steps.is_empty() {
+        let edited = self.steps.iter().filter(|step| !matches!(step.terraform, Action::Keep));
+        let edited = edited.map(|step| (step.entity.kind().plural, step.entity.key().to_owned()));
+        self.summary.edited = edited.collect();
+        // Who takes them out of a module that is in use has a reason.
+        if !self.steps.is_empty() && (!self.options.proposed || self.module.is_fresh()) {
             for (path, content) in self.module.missing_files(account) {
                 directory.write(&path, content.as_bytes())?;
                 self.summary.module_files_written.push(path);
@@ -1378,18 +1439,24 @@ fn files_of_the_gone(
     directory: &dyn Files,
     kind: &Kind,
     reading: &Reading,
+    options: &Options,
 ) -> anyhow::Result<Vec<String>> {
     let known: HashSet<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
     let mut found = Vec::new();
     for path in base_files(directory, kind, reading)? {
         if !known.contains(&path)
             && let (Some(base), _) = parse_base(directory, kind, &path)?
-            && reading.is_gone(base.as_ref())
+            && is_gone(base.as_ref(), reading, options)
         {
             found.push(base.terraform_path());
         }
     }
     Ok(found)
+}
+
+/// Whether an entity is no more. What a person wrote and AWS never had is still to be made.
+fn is_gone(base: &dyn Entity, reading: &Reading, options: &Options) -> bool {
+    reading.is_gone(base) && (options.proposed || base.was_made())
 }
 
 /// The raw JSON files that a reading speaks of.

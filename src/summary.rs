@@ -35,6 +35,9 @@ pub struct Summary {
     /// Kind and key of entities whose step has to wait, since other files depend on theirs.
     #[serde(skip)]
     pub held_back: Vec<(&'static str, String)>,
+    /// Kind and key of entities whose Terraform was written, changed or removed.
+    #[serde(skip)]
+    pub edited: Vec<(&'static str, String)>,
     /// What changed in Git and in AWS.
     #[serde(skip)]
     pub conflicts: Vec<Conflict>,

@@ -152,6 +152,17 @@ pub trait Entity: Send + Sync {
     fn tags(&self) -> &[parts::Tag];
     /// Takes from the base what this reading left unknown: unknown is not gone.
     fn keep_known(&mut self, base: &dyn Entity);
+    /// Whether AWS ever had it: only AWS gives it an ID, whoever wrote the raw JSON.
+    fn was_made(&self) -> bool {
+        true
+    }
+    /// Whether AWS makes the name, so that nobody knows it before the entity is there.
+    fn is_named_by_aws(&self) -> bool {
+        false
+    }
+    /// Takes AWS's defaults for what a person left out of the raw JSON: what the base knows, or
+    /// what is new, is not unknown.
+    fn take_defaults(&mut self, base: Option<&dyn Entity>);
     fn as_any(&self) -> &dyn std::any::Any;
     /// The resources and import blocks; only asked for when [`Entity::json_only`] has nothing.
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a>;
@@ -366,6 +377,15 @@ impl Reading {
             self.complete.insert(folder);
         }
     }
+}
+
+/// Reads back the raw JSON of an entity. People edit it too, so lists may be in any order.
+pub(crate) fn parse<T: FromDump + Entity + 'static>(
+    text: &str,
+) -> serde_json::Result<Box<dyn Entity>> {
+    let mut entity: T = serde_json::from_str(text)?;
+    entity.normalize();
+    Ok(Box::new(entity))
 }
 
 /// The name in a key: the last part of an ARN.

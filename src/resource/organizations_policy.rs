@@ -92,7 +92,7 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
-    parse: |text| Ok(Box::new(serde_json::from_str::<OrganizationsPolicy>(text)?)),
+    parse: super::parse::<OrganizationsPolicy>,
 };
 
 /// Every policy type the provider knows, and the folder of its raw JSON.
@@ -246,6 +246,20 @@ impl Entity for OrganizationsPolicy {
         let Some(base) = base.as_any().downcast_ref::<OrganizationsPolicy>() else { return };
         self.tags = self.tags.take().or_else(|| base.tags.clone());
         self.targets = self.targets.take().or_else(|| base.targets.clone());
+    }
+
+    fn is_named_by_aws(&self) -> bool {
+        true
+    }
+
+    fn take_defaults(&mut self, base: Option<&dyn Entity>) {
+        let base = base.and_then(|base| base.as_any().downcast_ref::<OrganizationsPolicy>());
+        if base.is_none_or(|base| base.tags.is_some()) {
+            self.tags.get_or_insert_default();
+        }
+        if base.is_some_and(|base| base.targets.is_some()) {
+            self.targets.get_or_insert_default();
+        }
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -58,7 +58,7 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: Some(|live, arn| Box::pin(users(live, arn))),
-    parse: |text| Ok(Box::new(serde_json::from_str::<Policy>(text)?)),
+    parse: super::parse::<Policy>,
 };
 
 /// The ManagedPolicyDetail of GetAccountAuthorizationDetails with its default version alone, plus
@@ -195,6 +195,17 @@ impl Entity for Policy {
         if self.tags.is_none() {
             self.description.clone_from(&base.description);
             self.tags.clone_from(&base.tags);
+        }
+    }
+
+    fn was_made(&self) -> bool {
+        !self.policy_id.is_empty()
+    }
+
+    fn take_defaults(&mut self, base: Option<&dyn Entity>) {
+        let base = base.and_then(|base| base.as_any().downcast_ref::<Policy>());
+        if base.is_none_or(|base| base.tags.is_some()) && !self.is_of_aws() {
+            self.tags.get_or_insert_default();
         }
     }
 

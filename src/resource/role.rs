@@ -129,7 +129,7 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
-    parse: |text| Ok(Box::new(serde_json::from_str::<Role>(text)?)),
+    parse: super::parse::<Role>,
 };
 
 /// The RoleDetail of GetAccountAuthorizationDetails, plus what only ListRoles returns.
@@ -138,6 +138,8 @@ pub static KIND: Kind = Kind {
 pub struct Role {
     path: String,
     role_name: String,
+    /// Empty where a person wrote the role and AWS has not made it yet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     role_id: String,
     arn: String,
     #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
@@ -166,6 +168,7 @@ pub struct Role {
 struct InstanceProfile {
     path: String,
     instance_profile_name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     instance_profile_id: String,
     arn: String,
     #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
@@ -329,6 +332,24 @@ impl Entity for Role {
         for profile in &mut self.instance_profile_list {
             let of_base = base.instance_profile_list.iter().find(|other| other.arn == profile.arn);
             profile.tags = profile.tags.take().or_else(|| of_base?.tags.clone());
+        }
+    }
+
+    fn was_made(&self) -> bool {
+        !self.role_id.is_empty()
+    }
+
+    fn take_defaults(&mut self, base: Option<&dyn Entity>) {
+        let base = base.and_then(|base| base.as_any().downcast_ref::<Role>());
+        if base.is_none_or(|base| base.max_session_duration.is_some()) {
+            self.max_session_duration.get_or_insert(3600);
+        }
+        for profile in &mut self.instance_profile_list {
+            let mut of_base = base.iter().flat_map(|base| &base.instance_profile_list);
+            let of_base = of_base.find(|other| other.arn == profile.arn);
+            if of_base.is_none_or(|of_base| of_base.tags.is_some()) {
+                profile.tags.get_or_insert_default();
+            }
         }
     }
 
