@@ -666,7 +666,6 @@ client.iam('DeletePolicy', PolicyArn=arn)
 "#,
     );
     let summary = repository.export(&emulator, &[]);
-    println!("{:#}", summary.0);
     let text = repository.read("terraform/main.tf");
     assert!(text.contains("resource \"aws_iam_policy\" \"uploads\""), "{text}");
     module.run(&["validate"]);
@@ -867,5 +866,45 @@ for name in ('theirs', 'none', 'audit'):
     assert_eq!(repository.read("terraform/other.tf"), other);
     assert_eq!(differences(&before, &repository.tree()), [""; 0]);
     assert!(summary.0["notes"].to_string().contains("under its address"), "{:#}", summary.0);
+    module.run(&["validate"]);
+}
+
+#[test]
+fn parts_within_a_role_and_doubled_imports() {
+    let emulator = emulator();
+    let import = "\nimport {\n  to = aws_iam_role.old\n  id = \"old\"\n}\n";
+    let main = [
+        SETTINGS,
+        TRUST_DATA,
+        "\n",
+        &role("old", "  name                = \"old\"\n  managed_policy_arns = [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]\n"),
+    ]
+    .concat();
+    let (repository, module) = in_step(&emulator, &[("terraform/main.tf", &main)]);
+    repository.write("terraform/imports.tf", import.trim_start());
+    repository.write("terraform/more.tf", &format!("locals {{\n  kept = true\n}}\n{import}"));
+    emulator.call(
+        "client.iam('AttachRolePolicy', RoleName='old', PolicyArn='arn:aws:iam::aws:policy/SecurityAudit')",
+    );
+    let summary = assert_export_changes(&repository, &emulator, &[]);
+    assert_eq!(summary.names("conflicting"), ["terraform/main.tf"]);
+    emulator.call(
+        r#"
+for name in ('SecurityAudit', 'ReadOnlyAccess'):
+    client.iam('DetachRolePolicy', RoleName='old', PolicyArn=f'arn:aws:iam::aws:policy/{name}')
+client.iam('DeleteRole', RoleName='old')
+"#,
+    );
+    assert_export_changes(
+        &repository,
+        &emulator,
+        &[
+            "removed roles/old.json",
+            "removed terraform/imports.tf",
+            "changed terraform/main.tf",
+            "changed terraform/more.tf",
+        ],
+    );
+    assert_text(&repository.read("terraform/more.tf"), "locals {\n  kept = true\n}\n");
     module.run(&["validate"]);
 }
