@@ -143,7 +143,8 @@ impl<'a> Module<'a> {
     /// The file that cannot be read and may declare an entity: one that was declared somewhere before
     /// is sought in any, a new one where its name stands.
     pub fn unreadable(&self, entity: &dyn Entity, has_base: bool) -> Option<&str> {
-        let is_named = |text: &str| has_base || text.contains(entity.name());
+        let name = format!("\"{}\"", entity.name());
+        let is_named = |text: &str| has_base || text.contains(&name);
         self.unreadable.iter().find(|(_, text)| is_named(text)).map(|(path, _)| path.as_str())
     }
 
