@@ -23,6 +23,8 @@ use crate::terraform::source::{self, SourceFile, SyntaxError};
 #[derive(Default)]
 pub struct Desired {
     files: BTreeMap<String, SourceFile>,
+    /// Files whose arguments replace those of blocks in the others.
+    overrides: Vec<SourceFile>,
     /// Files with values of variables.
     variables: Vec<SourceFile>,
     /// Text files beside them that expressions name.
@@ -46,6 +48,10 @@ pub struct Declared {
     pub is_instance: bool,
     pub full_address: String,
     pub import_ids: Vec<String>,
+    /// Arguments that override files set.
+    pub overridden: BTreeSet<String>,
+    /// Whether its provider may be that of another account.
+    is_doubtful: bool,
     /// The values of [`ResourceType::identity`], if all are known.
     named_by: Option<Vec<String>>,
     owner: Option<String>,
@@ -58,6 +64,15 @@ struct Opaque {
     resource_type: &'static str,
     /// The entity they hang on; none: any.
     owner: Option<String>,
+}
+
+/// Whose objects a provider makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProviderStanding {
+    /// This account's.
+    Ours,
+    Others,
+    Unknown,
 }
 
 /// What is known of the entities of the module, whoever declares them.
@@ -105,6 +120,50 @@ impl Entities {
         self.by_name.contains_key(&(resource_type.to_owned(), folded(named_by)))
     }
 
+    /// Gives a resource whose name the provider made the name of the one entity that it can be.
+    fn name(&self, of: &ResourceType, arguments: &mut BTreeMap<String, Node>) {
+        let is_named = |arguments: &BTreeMap<String, Node>| {
+            arguments
+                .get("name")
+                .is_some_and(|node| !matches!(node.content, Content::Scalar(Json::Null)))
+        };
+        if of.owner.is_some() || !of.identity.contains(&"name") || is_named(arguments) {
+            return;
+        }
+        let prefix = match arguments.get("name_prefix") {
+            None => None,
+            Some(node) => match node.text() {
+                Some(text) => Some(text.to_owned()),
+                None => return,
+            },
+        };
+        if let Some(attributes) = self.made_of(of, prefix) {
+            let value = Json::String(attributes.name.clone());
+            let content = Content::Computed { value, is_replaceable: false };
+            arguments.insert("name".to_owned(), Node { span: 0..0, content });
+        }
+    }
+
+    /// The one entity with a name that the provider made of this prefix.
+    fn made_of(&self, of: &ResourceType, prefix: Option<String>) -> Option<&Attributes> {
+        let prefix = prefix.unwrap_or_else(|| "terraform-".to_owned());
+        let is_made = |name: &str| {
+            name.strip_prefix(prefix.as_str()).is_some_and(|rest| {
+                rest.len() == 26
+                    && rest
+                        .bytes()
+                        .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+            })
+        };
+        let mut made = self.by_name.iter().filter(|((resource_type, _), attributes)| {
+            resource_type == of.name && is_made(&attributes.name)
+        });
+        match (made.next(), made.next()) {
+            (Some((_, attributes)), None) => Some(attributes),
+            _ => None,
+        }
+    }
+
     fn attribute(&self, reference: &Reference) -> Option<String> {
         let (_, of) = resource_type(&reference.address.resource_type)?;
         let attributes = match reference.block {
@@ -114,8 +173,14 @@ impl Entities {
                     Some(_) => reference.argument(name),
                     None => default(of, name),
                 };
-                let named_by: Vec<String> = of.identity.iter().map(value).collect::<Option<_>>()?;
-                self.by_name.get(&(of.name.to_owned(), folded(&named_by)))?
+                match block.value("name") {
+                    None => self.made_of(of, reference.argument("name_prefix"))?,
+                    Some(_) => {
+                        let named_by: Vec<String> =
+                            of.identity.iter().map(value).collect::<Option<_>>()?;
+                        self.by_name.get(&(of.name.to_owned(), folded(&named_by)))?
+                    }
+                }
             }
         };
         match reference.attribute {
@@ -155,6 +220,16 @@ impl Desired {
         &self.declared[index]
     }
 
+    /// Adds an override file.
+    ///
+    /// # Errors
+    ///
+    /// It is not HCL.
+    pub fn add_override(&mut self, path: &str, text: String) -> Result<(), SyntaxError> {
+        self.overrides.push(SourceFile::parse(path, text)?);
+        Ok(())
+    }
+
     /// Adds a file with values of variables; one that is not HCL says nothing.
     pub fn add_variables(&mut self, path: &str, text: String) {
         self.variables.extend(SourceFile::parse(path, text));
@@ -188,7 +263,9 @@ impl Desired {
             Some(file)
         };
         let resolver: &Resolver = &|reference| entities.attribute(reference);
+        let account_id = facts.account_id.clone();
         let scope = Scope::new(self.files.values())
+            .with_overrides(&self.overrides)
             .with_variable_files(&self.variables)
             .with_facts(facts)
             .with_reader(&reader)
@@ -196,11 +273,28 @@ impl Desired {
         let imports = imports(&self.files, &scope);
         for (path, file) in &self.files {
             for (index, found) in file.resources().enumerate() {
-                note_covered(&found, &scope, &mut opaque);
+                let overriding = self.overriding(&found.address);
+                let provider = overriding.iter().rev().find_map(source::Resource::provider);
+                let standing = self.provider_standing(
+                    provider.or(found.provider()),
+                    account_id.as_deref(),
+                    &scope,
+                );
+                if standing == ProviderStanding::Others {
+                    continue;
+                }
+                for block in std::iter::once(&found).chain(&overriding) {
+                    note_covered(block, &scope, &mut opaque);
+                }
                 let Some((_, written_as)) = resource_type(&found.address.resource_type) else {
                     continue;
                 };
+                let is_counted_anew = overriding.iter().any(source::Resource::is_repeated);
                 let instances = match scope.instances(found.block) {
+                    _ if is_counted_anew => Instances::Unknown,
+                    instances => instances,
+                };
+                let instances = match instances {
                     Instances::One => vec![(String::new(), Bindings::default())],
                     Instances::Known(instances) => {
                         let keyed = instances.into_iter();
@@ -215,9 +309,28 @@ impl Desired {
                         continue;
                     }
                 };
-                let ignored: BTreeSet<String> = found.ignored_changes().into_iter().collect();
+                let ignored: BTreeSet<String> = std::iter::once(&found)
+                    .chain(&overriding)
+                    .flat_map(source::Resource::ignored_changes)
+                    .collect();
+                let overridden: BTreeSet<String> = overriding
+                    .iter()
+                    .flat_map(|found| found.block.attributes())
+                    .map(|attribute| attribute.name.to_owned())
+                    .collect();
                 for (key, bindings) in instances {
-                    let arguments = arguments(&scope, &found, &bindings);
+                    let mut arguments = arguments(&scope, &found, &bindings);
+                    for found in &overriding {
+                        arguments.extend(self::arguments(&scope, found, &bindings));
+                    }
+                    entities.name(written_as, &mut arguments);
+                    let is_unowned = |owner| {
+                        arguments.get(owner).is_some_and(|node: &Node| node.text().is_none())
+                    };
+                    if written_as.owner.is_some_and(is_unowned) {
+                        // It may be anybody's.
+                        opaque.push(Opaque { resource_type: written_as.name, owner: None });
+                    }
                     let full_address = format!("{}{key}", found.address);
                     let import_ids = imports.get(&full_address).cloned().unwrap_or_default();
                     declared.push(Declared {
@@ -227,6 +340,8 @@ impl Desired {
                         is_instance: found.is_repeated(),
                         full_address,
                         import_ids,
+                        overridden: overridden.clone(),
+                        is_doubtful: standing == ProviderStanding::Unknown,
                         owner: owner(written_as, &arguments),
                         named_by: named_by(written_as, &arguments),
                         resource: resource(written_as, arguments, &ignored),
@@ -239,6 +354,59 @@ impl Desired {
         self.declared = declared;
         self.opaque = opaque;
         self.link();
+    }
+
+    /// What override files say of a resource, the last to be heard last.
+    fn overriding(&self, address: &Address) -> Vec<source::Resource<'_>> {
+        let resources = self.overrides.iter().flat_map(SourceFile::resources);
+        resources.filter(|found| found.address == *address).collect()
+    }
+
+    /// Whose objects a resource with this `provider` argument declares.
+    fn provider_standing<'a>(
+        &'a self,
+        provider: Option<&str>,
+        account_id: Option<&str>,
+        scope: &Scope<'a>,
+    ) -> ProviderStanding {
+        let Some(provider) = provider else { return ProviderStanding::Ours };
+        let alias = provider.strip_prefix("aws").map(|rest| rest.trim_start_matches('.'));
+        let Some(alias) = alias.filter(|alias| !alias.is_empty()) else {
+            return ProviderStanding::Ours;
+        };
+        let providers = self.files.values().flat_map(SourceFile::providers);
+        let is_it = |block: &source::Block<'a>| {
+            block.value("alias").and_then(|value| scope.text(value)).as_deref() == Some(alias)
+        };
+        let found =
+            providers.filter(|(name, _)| *name == "aws").map(|(_, block)| block).find(is_it);
+        let (Some(block), Some(account_id)) = (found, account_id) else {
+            return ProviderStanding::Unknown;
+        };
+        let ids = |name: &str| match scope.node(block.value(name)?).value()? {
+            Json::Array(ids) => Some(ids.contains(&Json::String(account_id.to_owned()))),
+            _ => None,
+        };
+        match (ids("allowed_account_ids"), ids("forbidden_account_ids")) {
+            (Some(false), _) | (_, Some(true)) => return ProviderStanding::Others,
+            (Some(true), _) => return ProviderStanding::Ours,
+            _ => {}
+        }
+        let assumed = block.blocks().filter(|nested| nested.name().starts_with("assume_role"));
+        if let Some(assumed) = assumed.last() {
+            let arn = assumed.value("role_arn").and_then(|value| scope.text(value));
+            return match arn.as_deref().and_then(|arn| arn.split(':').nth(4)) {
+                Some(account) if account == account_id => ProviderStanding::Ours,
+                Some(_) => ProviderStanding::Others,
+                None => ProviderStanding::Unknown,
+            };
+        }
+        let is_of_same_account =
+            |name: &str| matches!(name, "alias" | "region" | "default_tags" | "ignore_tags");
+        match block.attributes().all(|attribute| is_of_same_account(attribute.name)) {
+            true => ProviderStanding::Ours,
+            false => ProviderStanding::Unknown,
+        }
     }
 
     fn link(&mut self) {
@@ -370,6 +538,9 @@ impl Desired {
             if !found.contains(index) {
                 found.push(*index);
             }
+        }
+        if found.iter().any(|index| !self.declared[*index].is_doubtful) {
+            found.retain(|index| !self.declared[*index].is_doubtful);
         }
         found
     }

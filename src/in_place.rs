@@ -162,6 +162,9 @@ impl Edit<'_> {
         if declared.is_instance {
             return self.refuse(edits, obstacle("stands for several resources"));
         }
+        if declared.overridden.contains(name) {
+            return self.refuse(edits, obstacle("is replaced by an override file"));
+        }
         let attribute = block.attribute(name);
         let reference = match (read, self.value(known, name)) {
             // What was said by way of something else is said by way of something else again.

@@ -9,6 +9,7 @@ use crate::aws::Account;
 use crate::desired::Desired;
 use crate::directory::Files;
 use crate::invisible::visible;
+use crate::json::Json;
 use crate::resource::{Context, Entity, JsonOnly, Kind};
 use crate::terraform::read::{Declarations, declarations, json_declarations};
 use crate::terraform::{Address, Block, Body, Expression, format};
@@ -22,10 +23,15 @@ pub struct Module<'a> {
     /// The files that Terraform reads: `terraform/main.tf`. Whether all of them are here, and
     /// whether there are none.
     files: BTreeSet<String>,
+    /// Override files, and files with values of variables.
+    overrides: BTreeSet<String>,
+    variables: BTreeSet<String>,
     is_whole: bool,
     is_fresh: bool,
     /// What the files declare that are none of ours.
     foreign: BTreeMap<String, Declarations>,
+    /// Those that cannot be read, with why, and their text.
+    unreadable: Vec<(String, String)>,
 }
 
 impl<'a> Module<'a> {
@@ -42,6 +48,7 @@ impl<'a> Module<'a> {
         partly_read: &[&Kind],
     ) -> anyhow::Result<Module<'a>> {
         let (mut files, mut is_fresh) = (BTreeSet::new(), true);
+        let (mut overrides, mut variables) = (BTreeSet::new(), BTreeSet::new());
         directory.each("terraform", &[], &mut |name| {
             is_fresh = !is_configuration(name);
             is_fresh
@@ -49,8 +56,13 @@ impl<'a> Module<'a> {
         let of_entities: Vec<String> =
             partly_read.iter().map(|kind| format!("{}.", kind.terraform_prefix)).collect();
         directory.each("terraform", &of_entities, &mut |name| {
+            let path = format!("terraform/{name}");
             if is_configuration(name) {
-                files.insert(format!("terraform/{name}"));
+                files.insert(path);
+            } else if is_override(name) {
+                overrides.insert(path);
+            } else if holds_variables(name) {
+                variables.insert(path);
             }
             true
         })?;
@@ -62,7 +74,17 @@ impl<'a> Module<'a> {
             }
         }
         let is_whole = partly_read.is_empty();
-        Ok(Module { directory, files, is_whole, is_fresh, foreign: BTreeMap::new() })
+        let (foreign, unreadable) = (BTreeMap::new(), Vec::new());
+        Ok(Module {
+            directory,
+            files,
+            overrides,
+            variables,
+            is_whole,
+            is_fresh,
+            foreign,
+            unreadable,
+        })
     }
 
     /// Reads what all files but `own` declare; the answer is notes on what cannot be read.
@@ -99,10 +121,31 @@ impl<'a> Module<'a> {
                         "`{}` line {line} column {column}: this is not {syntax}, so what it declares is not known",
                         visible(path)
                     ));
+                    self.unreadable.push((path.clone(), text.into_owned()));
                 }
             }
         }
+        for path in &self.overrides {
+            let text = self.raw(path)?.unwrap_or_default();
+            if let Err(error) = desired.add_override(path, text) {
+                notes
+                    .push(format!("`{}` {error}, so what it replaces is not known", visible(path)));
+            }
+        }
+        for path in &self.variables {
+            let text = self.raw(path)?.unwrap_or_default();
+            let text = if path.ends_with(".json") { variables_of_json(&text) } else { text };
+            desired.add_variables(path.trim_end_matches(".json"), text);
+        }
         Ok(notes)
+    }
+
+    /// The file that cannot be read and may declare an entity: one that was declared somewhere before
+    /// is sought in any, a new one where its name stands.
+    pub fn unreadable(&self, entity: &dyn Entity, has_base: bool) -> Option<&str> {
+        let name = format!("\"{}\"", entity.name());
+        let is_named = |text: &str| has_base || text.contains(&name);
+        self.unreadable.iter().find(|(_, text)| is_named(text)).map(|(path, _)| path.as_str())
     }
 
     /// Whether there is no Terraform at all yet, so that a missing file is no edit.
@@ -254,6 +297,28 @@ fn is_configuration(name: &str) -> bool {
         return false;
     };
     !name.starts_with('.') && stem != "override" && !stem.ends_with("_override")
+}
+
+/// Whether what a file of native syntax says replaces arguments of other files.
+fn is_override(name: &str) -> bool {
+    let stem = name.strip_suffix(".tf").unwrap_or_default();
+    !name.starts_with('.') && (stem == "override" || stem.ends_with("_override"))
+}
+
+/// Whether Terraform takes the values of variables from a file unasked.
+fn holds_variables(name: &str) -> bool {
+    let name = name.strip_suffix(".json").unwrap_or(name);
+    name == "terraform.tfvars" || name.ends_with(".auto.tfvars")
+}
+
+/// Values of variables, from Terraform's JSON syntax to its own.
+fn variables_of_json(text: &str) -> String {
+    let Ok(Json::Object(values)) = Json::parse(text) else { return String::new() };
+    let line = |(name, value): (String, Json)| {
+        let value = value.to_string().replace("${", "$${").replace("%{", "%%{");
+        format!("{name} = {value}\n")
+    };
+    values.into_iter().map(line).collect()
 }
 
 /// The Terraform of an entity, in place of the text `old`. What AWS has and is left out of it Terraform

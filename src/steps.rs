@@ -32,6 +32,7 @@ use crate::terraform::evaluate::{Facts, TextFile};
 use crate::terraform::read::{
     Declarations, declarations, has_the_same_lines, means_the_same, refers,
 };
+use crate::terraform::source::SourceFile;
 use crate::terraform::{Address, Expression, format};
 
 /// Bytes of the longest path that is written; AWS's longest names take about 150.
@@ -602,12 +603,15 @@ impl<'a> Steps<'a> {
     fn leave(&mut self, candidate: Candidate, summary: &mut KindSummary) -> anyhow::Result<()> {
         let entity = candidate.entity();
         let (path, name) = (entity.terraform_path(), visible(entity.name()).into_owned());
-        let why = candidate.is_unreadable.as_deref().unwrap_or_default();
-        self.summary.notes.push(format!(
-            "`{}` {why}; {} `{name}` is left alone",
-            visible(&path),
-            entity.kind().name
-        ));
+        let of = entity.kind().name;
+        self.summary.notes.push(match candidate.is_unreadable.as_deref() {
+            Some(why) => format!("`{}` {why}; {of} `{name}` is left alone", visible(&path)),
+            None => {
+                let file = self.module.unreadable(entity, candidate.base.is_some());
+                let file = visible(file.unwrap_or_default());
+                format!("{of} `{name}` is left alone: `{file}` may declare it")
+            }
+        });
         summary.stands(entity, Standing::Unreadable, Some(path.clone()));
         summary.unknown += 1;
         self.kept.extend(candidate.desired.map(|text| (path, text)));
@@ -615,6 +619,13 @@ impl<'a> Steps<'a> {
             self.keep_step(entity);
         }
         Ok(())
+    }
+
+    /// Whether no file says anything of an entity and one that cannot be read may.
+    fn may_be_unreadable(&self, candidate: &Candidate) -> bool {
+        candidate.desired.is_none()
+            && !self.is_overwriting()
+            && self.module.unreadable(candidate.entity(), candidate.base.is_some()).is_some()
     }
 
     /// An entity that AWS has.
@@ -632,6 +643,9 @@ impl<'a> Steps<'a> {
             if !self.options.overwrite || found.places.values().any(is_elsewhere) {
                 return self.decide_in_place(candidate, found, summary);
             }
+        }
+        if json_only.is_none() && self.may_be_unreadable(&candidate) {
+            return self.leave(candidate, summary);
         }
         let Candidate { actual, base, base_content, desired, is_rendering, .. } = candidate;
         let entity = actual.expect("the caller looked");
@@ -1076,6 +1090,12 @@ impl<'a> Steps<'a> {
         summary: &mut KindSummary,
     ) -> anyhow::Result<()> {
         let found = self.find(&candidate);
+        if found.is_none()
+            && candidate.entity().json_only().is_none()
+            && self.may_be_unreadable(&candidate)
+        {
+            return self.leave(candidate, summary);
+        }
         let Candidate { base, desired, is_rendering, is_gone, .. } = candidate;
         let base = base.expect("the caller looked");
         let terraform_path = base.terraform_path();
@@ -1319,6 +1339,16 @@ impl<'a> Steps<'a> {
             declarations(text)
                 .is_ok_and(|found| found.resources.iter().any(|(address, _)| new.contains(address)))
         };
+        let is_taken = |file: &&SourceFile| {
+            file.path() != path
+                && file.resources().any(|found| {
+                    new.contains(&found.address) && !self.is_leaving(&found.address.to_string())
+                })
+        };
+        if let Some(other) = self.desired.files().find(is_taken) {
+            let other = visible(other.path());
+            return Ok(Some(format!("`{other}` declares something else under its address")));
+        }
         if !new.is_empty()
             && let Some((other, _)) = self.kept.iter().find(|(_, text)| declares(text))
         {
@@ -1331,6 +1361,14 @@ impl<'a> Steps<'a> {
         let leaving: BTreeSet<Address> =
             old.map(|(address, _)| address).filter(is_leaving).collect();
         self.referring(&leaving, step)
+    }
+
+    /// Whether a step takes an address out of a file that people wrote.
+    fn is_leaving(&self, address: &str) -> bool {
+        self.steps.iter().any(|step| match &step.terraform {
+            Action::Edit(edits) => edits.leaving.contains(address),
+            _ => false,
+        })
     }
 
     /// What still refers to resources that a step takes out of the module.

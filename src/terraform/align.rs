@@ -12,6 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::edit::{Splice, SpliceError, apply};
 use super::scan::{Kind, Token, tokens};
+use super::source::BYTE_ORDER_MARK;
 
 /// The text after the splices, with the blanks in place if they were in place before.
 ///
@@ -19,16 +20,25 @@ use super::scan::{Kind, Token, tokens};
 ///
 /// Splices that overlap or do not fit the text.
 pub fn apply_keeping_alignment(old: &str, splices: &[Splice]) -> Result<String, SpliceError> {
-    let mut new = apply(old, splices)?;
+    let new = apply(old, splices)?;
     if new == old {
         return Ok(new);
     }
+    // `terraform fmt` takes a byte-order mark away; it is no part of the first line.
+    let (mark, mut new) = match new.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => (true, rest.to_owned()),
+        None => (false, new),
+    };
+    let old = old.strip_prefix(BYTE_ORDER_MARK).unwrap_or(old);
     for set_blanks in [indent, align] {
         if matches!(set_blanks(old), Cow::Borrowed(_))
             && let Cow::Owned(text) = set_blanks(&new)
         {
             new = text;
         }
+    }
+    if mark {
+        new.insert(0, BYTE_ORDER_MARK);
     }
     Ok(new)
 }

@@ -126,6 +126,25 @@ impl<'a> Scope<'a> {
         scope
     }
 
+    /// Forgets what override files replace.
+    #[must_use]
+    pub fn with_overrides(mut self, files: impl IntoIterator<Item = &'a SourceFile>) -> Self {
+        let is_told = |name: &str| {
+            !matches!(
+                name,
+                "name" | "name_prefix" | "path" | "role" | "policy_arn" | "count" | "for_each"
+            )
+        };
+        for block in files.into_iter().flat_map(SourceFile::blocks) {
+            let is_the_same = block.name() == "resource"
+                && block.attributes().all(|attribute| is_told(attribute.name));
+            if !is_the_same {
+                self.declare(block);
+            }
+        }
+        self
+    }
+
     /// Takes the values of variables from `terraform.tfvars` and `*.auto.tfvars`. Later files win,
     /// in the order of Terraform: that one, then the others by name.
     #[must_use]

@@ -15,7 +15,7 @@ use hcl_edit::visit::{Visit, visit_heredoc_template};
 
 use super::Address;
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One parsed file.
 #[derive(Debug)]

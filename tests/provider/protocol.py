@@ -66,6 +66,7 @@ METHODS = {
         fields(
             server_capabilities=(1, CAPABILITIES),
             diagnostics=many(2, DIAGNOSTIC),
+            data_sources=many(3, TYPE_NAME),
             resources=many(4, TYPE_NAME),
         ),
     ),
@@ -74,6 +75,7 @@ METHODS = {
         fields(
             provider=(1, SCHEMA),
             resource_schemas=many(2, SCHEMA_ENTRY),
+            data_source_schemas=many(3, SCHEMA_ENTRY),
             diagnostics=many(4, DIAGNOSTIC),
             server_capabilities=(6, CAPABILITIES),
         ),
@@ -137,6 +139,14 @@ METHODS = {
             imported_resources=many(1, fields(type_name=(1, TEXT), state=(2, DYNAMIC_VALUE))),
             diagnostics=many(2, DIAGNOSTIC),
         ),
+    ),
+    "ValidateDataResourceConfig": (
+        fields(type_name=(1, TEXT), config=(2, DYNAMIC_VALUE)),
+        DIAGNOSTICS_FIRST,
+    ),
+    "ReadDataSource": (
+        fields(type_name=(1, TEXT), config=(2, DYNAMIC_VALUE)),
+        fields(state=(1, DYNAMIC_VALUE), diagnostics=many(2, DIAGNOSTIC)),
     ),
     "GetFunctions": (NOTHING, fields(diagnostics=many(2, DIAGNOSTIC))),
     "StopProvider": (NOTHING, fields(Error=(1, TEXT))),

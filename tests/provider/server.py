@@ -19,6 +19,7 @@ from concurrent import futures
 
 import grpc
 
+import data_sources
 import protocol
 import resources
 from api import ApiError, Client
@@ -56,7 +57,10 @@ class Plugin:
     # --- what there is -----------------------------------------------------
 
     def GetMetadata(self, request):
-        return {"resources": [{"type_name": type_name} for type_name in self.resources]}
+        return {
+            "resources": [{"type_name": type_name} for type_name in self.resources],
+            "data_sources": [{"type_name": type_name} for type_name in data_sources.SCHEMAS],
+        }
 
     def GetProviderSchema(self, request):
         return {
@@ -67,6 +71,10 @@ class Plugin:
                     "value": {"block": schema_block(self.schema.resources[type_name])},
                 }
                 for type_name in self.resources
+            ],
+            "data_source_schemas": [
+                {"key": type_name, "value": {"block": schema_block(block)}}
+                for type_name, block in data_sources.SCHEMAS.items()
             ],
             "server_capabilities": {"get_provider_schema_optional": True},
         }
@@ -89,6 +97,19 @@ class Plugin:
 
     def StopProvider(self, request):
         return {}
+
+    # --- data sources ------------------------------------------------------
+
+    def ValidateDataResourceConfig(self, request):
+        return {}
+
+    def ReadDataSource(self, request):
+        config = from_msgpack(request["config"]["msgpack"])
+        try:
+            state = data_sources.read(self.provider, request["type_name"], config)
+        except (ApiError, Refused) as error:
+            return {"diagnostics": [as_diagnostic(error)]}
+        return {"state": dynamic(state)}
 
     # --- resources ---------------------------------------------------------
 

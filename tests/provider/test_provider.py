@@ -15,6 +15,7 @@ import sys
 import tempfile
 import unittest
 
+import data_sources
 import emulator
 import mirror
 import policy_documents
@@ -22,7 +23,7 @@ import protocol
 from api import ApiError, Client
 from harness import Emulator, Workspace, changes
 from resources import RESOURCES
-from resources.base import Provider
+from resources.base import Provider, Refused
 from values import UNKNOWN, Schema, are_equivalent, from_msgpack, to_msgpack
 
 ACCOUNT = "111122223333"
@@ -1061,6 +1062,40 @@ class PolicyDocuments(Case):
             policy_documents.normalized_version_first('{"Statement":[],"Version":"2012-10-17"}'),
             '{"Version":"2012-10-17","Statement":[]}',
         )
+
+
+class DataSources(unittest.TestCase):
+    def test_a_document_is_written_as_the_provider_writes_it(self):
+        statement = {
+            "sid": "",
+            "effect": None,
+            "actions": ["s3:GetObject", "s3:PutObject"],
+            "resources": ["arn:aws:s3:::home/&{aws:username}"],
+            "principals": [{"type": "*", "identifiers": ["*"]}],
+            "condition": [{"test": "Bool", "variable": "aws:Via", "values": ["true"]}],
+        }
+        found = data_sources.read(None, "aws_iam_policy_document", {"statement": [statement]})
+        self.assertEqual(
+            json.loads(found["json"]),
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": ["s3:PutObject", "s3:GetObject"],
+                        "Resource": "arn:aws:s3:::home/${aws:username}",
+                        "Principal": "*",
+                        "Condition": {"Bool": {"aws:Via": "true"}},
+                    }
+                ],
+            },
+        )
+        self.assertEqual(json.loads(found["minified_json"]), json.loads(found["json"]))
+
+    def test_documents_are_not_merged(self):
+        with self.assertRaises(Refused):
+            config = {"source_policy_documents": ["{}"]}
+            data_sources.read(None, "aws_iam_policy_document", config)
 
 
 class Foundations(Case):
