@@ -174,6 +174,9 @@ struct Proposal {
     problems: Vec<Problem>,
 }
 
+/// An entity of the working tree, with its kind and its file's bytes.
+type Read = (&'static Kind, Box<dyn Entity>, Vec<u8>);
+
 impl Proposal {
     fn read(
         folder: &Directory,
@@ -190,8 +193,7 @@ impl Proposal {
         let known: BTreeSet<String> = base.keys().cloned().collect();
         base.retain(|path, _| bases.contains_key(path));
         let mut problems = Vec::new();
-        let mut found: BTreeMap<String, (&'static Kind, Box<dyn Entity>, Vec<u8>)> =
-            BTreeMap::new();
+        let mut found: BTreeMap<String, Read> = BTreeMap::new();
         for kind in kinds(coverage) {
             for path in raw_json(folder, kind)? {
                 let content = folder.read(&path)?.unwrap_or_default();
@@ -205,11 +207,11 @@ impl Proposal {
         let account = entities()
             .filter(|entity| !entity.path().is_empty())
             .find_map(|entity| Account::of_arn(entity.arn()));
-        let path_of = |entity: &Box<dyn Entity>| {
+        let path_of = |entity: &dyn Entity| {
             let key = (entity.kind().plural, entity.key().to_owned());
             (key, (entity.json_path(), entity.terraform_path()))
         };
-        let paths = entities().map(path_of).collect();
+        let paths = entities().map(|entity| path_of(entity.as_ref())).collect();
         let is_gone = |path: &&String| {
             !found.contains_key(*path) && !problems.iter().any(|problem| problem.file == **path)
         };

@@ -1115,7 +1115,7 @@ mod edits {
 
     #[test]
     fn edits_that_mean_the_same_stay_and_what_aws_changes_is_changed_among_them() {
-        let edits: &[(&str, fn(&Place))] = &[
+        let edits: &[Edit] = &[
             ("a resource added", |place| {
                 let text = place.read(FILE);
                 let more = "resource \"aws_iam_group\" \"x\" {\n  name = \"x\"\n}\n";

@@ -464,7 +464,8 @@ mod tests {
     fn repository_is_on_github_where_its_host_or_a_setting_says_so() {
         let own = ("REPOSITORY", "https://git.example.com/o/n");
         let server = ("GITHUB_SERVER_URL", "https://git.example.com");
-        let cases: &[(&[(&str, &str)], Option<&str>)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: &[Case] = &[
             (&[REPOSITORY], Some("https://api.github.com/")),
             (&[("REPOSITORY", "https://octo.ghe.com/o/n")], Some("https://api.octo.ghe.com/")),
             (&[own], None),
