@@ -285,6 +285,69 @@ fn elsewhere_than_on_github_the_branch_is_named() {
 }
 
 #[test]
+fn accounts_in_folders_have_branches_of_their_own() {
+    let case = Case::new();
+    let folder = "accounts/111122223333";
+    case.sync(&["--prefix", folder]).succeeded();
+    let (file, raw) = (format!("{folder}/{FILE}"), format!("{folder}/{JSON}"));
+    case.edit(&file, WHAT_DEPLOY_DOES, "\"by git\"");
+    case.describe("deploy", "by aws");
+    let said = case.sync(&["--prefix", folder]).succeeded().stdout;
+    assert!(said.contains("pull request http"), "{said}");
+    let branch = "aws-iam-gitops/conflict-in/accounts%2F111122223333/iam_role.deploy";
+    assert_eq!(case.merged_changes(branch), [raw, file.clone()]);
+    assert!(case.merged(branch, &file).contains("by aws"));
+    let body = case.github.world().pulls[0].body.clone().expect("a text");
+    assert!(body.contains(&format!("`{file}`")) && body.contains("edit by hand"), "{body}");
+
+    // The tree at the root is another account's affair, and none of its branches are touched.
+    case.sync(&[]).succeeded();
+    assert!(case.bare.head(branch).is_some());
+    case.sync(&["--prefix", folder, "--mode", "pull-request"]).succeeded();
+    assert_eq!(case.bare.head("aws-iam-gitops/export"), None);
+    case.describe("audit", "changed");
+    case.sync(&["--prefix", folder, "--mode", "pull-request"]).succeeded();
+    let exports = "aws-iam-gitops/export-in/accounts%2F111122223333";
+    assert!(case.merged_changes(exports).iter().all(|path| path.starts_with(folder)));
+    case.bare.check();
+}
+
+#[test]
+fn pull_request_of_exports_survives_what_people_do_to_its_branch() {
+    let case = Case::new();
+    let mode = ["--mode", "pull-request"];
+    case.describe("deploy", "one");
+    case.sync(&mode).succeeded();
+    // Somebody pushes to the branch: an edit of a file of ours, and one of their own.
+    let text = case.bare.content(EXPORTS, FILE).replace("\"one\"", "\"mine\"");
+    case.bare.commit(EXPORTS, &[(FILE, Some(&text)), ("notes.md", Some("x\n"))], "mine");
+    let theirs = case.bare.head(EXPORTS).expect("a head");
+    case.sync(&mode).succeeded();
+    assert_eq!(case.merged_changes(EXPORTS), [JSON, FILE]);
+    assert!(case.merged(EXPORTS, FILE).contains("\"one\""));
+    let log = git(&case.bare.path, &["rev-list", EXPORTS]);
+    assert!(log.contains(&theirs), "nothing is forced away");
+
+    // Closed without merging: AWS and Git still differ, so it is opened again; one at a time.
+    case.github.world().pulls[0].is_open = false;
+    case.sync(&mode).succeeded();
+    let open = case.github.world().pulls.iter().filter(|pull| pull.is_open).count();
+    assert_eq!((open, case.github.world().pulls.len()), (1, 2));
+
+    // The branch is removed while its pull request is open.
+    git(&case.bare.path, &["update-ref", "-d", &format!("refs/heads/{EXPORTS}")]);
+    case.sync(&mode).succeeded();
+    assert_eq!(case.merged_changes(EXPORTS), [JSON, FILE]);
+
+    // Back to pushing: what was proposed is pushed, and the proposal is of no use any more.
+    case.sync(&[]).succeeded();
+    assert!(case.bare.content("main", FILE).contains("\"one\""));
+    case.sync(&mode).succeeded();
+    assert_eq!(case.bare.head(EXPORTS), None);
+    case.bare.check();
+}
+
+#[test]
 fn deleted_on_one_side_and_changed_on_the_other_is_a_conflict() {
     let case = Case::new();
     case.bare.commit("main", &[(FILE, None)], "no deploy");
