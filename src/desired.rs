@@ -197,6 +197,13 @@ impl Desired {
         self.files.is_empty()
     }
 
+    /// Whether any file declares a resource or imports one; settings alone are not worth a look.
+    pub fn has_blocks(&self) -> bool {
+        self.files
+            .values()
+            .any(|file| file.resources().next().is_some() || file.imports().next().is_some())
+    }
+
     /// Adds a file.
     ///
     /// # Errors

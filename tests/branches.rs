@@ -252,6 +252,37 @@ fn open_pull_request_of_a_person_meets_awss_version() {
 }
 
 #[test]
+fn conflict_in_a_file_of_many_changes_that_entity_alone() {
+    let case = Case::new();
+    let audit = case.bare.content("main", "terraform/iam_role.audit.tf");
+    let deploy = case.bare.content("main", FILE).replace(WHAT_DEPLOY_DOES, "\"by git\"");
+    let text = format!("# ours\n\n{audit}\n# theirs\n\n{deploy}");
+    case.bare.commit(
+        "main",
+        &[("terraform/main.tf", Some(&text)), (FILE, None), ("terraform/iam_role.audit.tf", None)],
+        "one file",
+    );
+    case.describe("deploy", "by aws");
+    case.describe("audit", "changed");
+    case.sync(&[]).succeeded();
+    let now = text.replace("\"what audit does\"", "\"changed\"");
+    assert_eq!(case.bare.content("main", "terraform/main.tf"), now);
+    assert_eq!(case.merged_changes(CONFLICT), [JSON, "terraform/main.tf"]);
+    let merged = case.merged(CONFLICT, "terraform/main.tf");
+    assert_eq!(merged, now.replace("\"by git\"", "\"by aws\""));
+
+    // The other one changes: the branch still differs in this entity alone.
+    case.describe("audit", "changed again");
+    case.sync(&[]).succeeded();
+    let merged = case.merged(CONFLICT, "terraform/main.tf");
+    assert!(merged.contains("\"changed again\"") && merged.contains("\"by aws\""), "{merged}");
+    let main = case.bare.head("main");
+    let conflict = case.bare.head(CONFLICT);
+    case.sync(&[]).succeeded();
+    assert_eq!((case.bare.head("main"), case.bare.head(CONFLICT)), (main, conflict));
+}
+
+#[test]
 fn merged_conflict_is_resolved() {
     let case = Case::new();
     case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");

@@ -254,7 +254,7 @@ impl<'a> Steps<'a> {
                 self.read_back(&path)?;
             }
         }
-        if self.desired.is_empty() {
+        if !self.desired.has_blocks() {
             return Ok(());
         }
         self.index(surveys, account)?;

@@ -163,21 +163,28 @@ impl<'a> Steps<'a> {
         }
         let own = step.entity.terraform_path();
         let is_other = |path: &str| path != own || matches!(step.terraform, Action::Edit(_));
-        let mut files: BTreeMap<String, String> = self.kept.iter().cloned().collect();
-        for path in self.module.foreign_files() {
-            files.insert(path.clone(), self.module.text(path)?.unwrap_or_default());
+        let mut referring = BTreeSet::new();
+        let mut note = |path: &str, text: &str| {
+            if is_other(path) && refers(text, leaving) {
+                referring.insert(path.to_owned());
+            }
+        };
+        self.kept.iter().for_each(|(path, text)| note(path, text));
+        self.desired.files().for_each(|file| note(file.path(), file.text()));
+        let unparsed = |path: &&String| self.desired.file(path).is_none();
+        for path in self.module.foreign_files().filter(unparsed) {
+            note(path, &self.module.text(path)?.unwrap_or_default());
         }
-        for file in self.desired.files() {
-            files.insert(file.path().to_owned(), file.text().to_owned());
+        if referring.is_empty() {
+            return Ok(None);
         }
         // What is written anew as a whole no longer says what the old file said.
         for other in &self.steps {
             if matches!(other.terraform, Action::Write | Action::Remove | Action::Forget) {
-                files.remove(&other.entity.terraform_path());
+                referring.remove(&other.entity.terraform_path());
             }
         }
-        files.retain(|path, text| is_other(path) && refers(text, leaving));
-        for path in files.keys() {
+        for path in &referring {
             let edited = self.edited(Some(path))?.remove(path);
             if edited.is_none_or(|text| refers(&text, leaving)) {
                 return Ok(Some(format!("`{}` still refers to it", visible(path))));
