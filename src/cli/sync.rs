@@ -80,7 +80,7 @@ pub(super) struct Target {
     #[arg(long, value_name = "URL", value_parser = AddressParser)]
     repository: Option<Remote>,
 
-    /// The branch to commit to; otherwise AWS_IAM_GITOPS_BRANCH, or main
+    /// The branch that is exported to; otherwise AWS_IAM_GITOPS_BRANCH, or main
     #[arg(long, value_name = "NAME", value_parser = values::branch)]
     pub(super) branch: Option<String>,
 
