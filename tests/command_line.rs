@@ -124,6 +124,8 @@ mod usage {
             ("help_export", &["export", "--help"]),
             ("help_sync", &["sync", "--help"]),
             ("help_event", &["event", "--help"]),
+            ("help_status", &["status", "--help"]),
+            ("help_adopt", &["adopt", "--help"]),
             ("help_render", &["render", "--help"]),
             ("help_demo", &["demo", "--help"]),
             ("help_completions", &["completions", "--help"]),

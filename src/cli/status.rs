@@ -42,6 +42,7 @@ What it tells:
   gone from AWS    the next export removes its files
   conflicting      edited in Git and changed in AWS, differently
   unreadable       its file is not HCL
+  not read         AWS did not tell: the errors say why
   skipped          raw JSON only, with the reason in --output json
   ignored          as aws-iam-gitops.toml says
 

@@ -171,7 +171,9 @@ impl<'a> Steps<'a> {
         }
         if let Some(reason) = json_only.as_ref().filter(|_| verdict != Verdict::Conflicting) {
             let (name, reason) = (entity.name().to_owned(), reason.to_string());
-            summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
+            if verdict == Verdict::Unchanged {
+                summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
+            }
             summary.skipped.push(Skipped { name, reason, json: true });
         }
         let is_declared = self.is_declared(entity.as_ref(), desired.as_deref());
