@@ -34,6 +34,8 @@ pub struct RenderSettings {
     pub base: String,
     /// Whether nothing is written and what would be is a problem.
     pub check: bool,
+    /// Whether the raw JSON stays as it is edited.
+    pub keeps_json: bool,
     pub coverage: Coverage,
 }
 
@@ -49,6 +51,8 @@ pub struct Outcome {
     pub written: Vec<String>,
     /// The same of files that are removed.
     pub removed: Vec<String>,
+    /// Raw JSON files that are as at the base again, now that Terraform says what they said.
+    pub taken_back: Vec<String>,
     /// Terraform files that are ahead of the raw JSON.
     pub pending: Vec<String>,
     /// If there are any, nothing was written.
@@ -112,6 +116,11 @@ pub fn render(settings: &RenderSettings) -> anyhow::Result<Outcome> {
         }
         if is_written && !settings.check {
             write(&folder, &changes)?;
+            if !settings.keeps_json {
+                // Until it is applied, JSON that is ahead of AWS would look like a change of AWS.
+                write(&folder, &proposal.takes_back)?;
+                outcome.taken_back = proposal.takes_back.into_keys().collect();
+            }
         }
     }
     info!(
@@ -171,6 +180,8 @@ struct Proposal {
     account: Option<Account>,
     paths: Paths,
     changed: BTreeSet<String>,
+    /// The edited files as they were.
+    takes_back: Changes,
     problems: Vec<Problem>,
 }
 
@@ -216,6 +227,13 @@ impl Proposal {
             !found.contains_key(*path) && !problems.iter().any(|problem| problem.file == **path)
         };
         let mut changed: BTreeSet<String> = bases.keys().filter(is_gone).cloned().collect();
+        let is_terraforms =
+            |entity: &dyn Entity| entity.json_only().is_none() && !coverage.ignores(entity);
+        let mut takes_back: Changes = changed
+            .iter()
+            .filter(|path| is_terraforms(bases[*path].as_ref()))
+            .map(|path| (path.clone(), base.get(path).cloned()))
+            .collect();
         let mut readings: Vec<(&'static Kind, Reading)> =
             kinds(coverage).map(|kind| (kind, complete(kind))).collect();
         for (path, (kind, mut entity, content)) in found {
@@ -224,6 +242,11 @@ impl Proposal {
                 entity.take_defaults(of_base);
                 if of_base.is_none_or(|base| base.json() != entity.json()) {
                     changed.insert(path.clone());
+                    if is_terraforms(entity.as_ref())
+                        && (of_base.is_some() || !known.contains(&path))
+                    {
+                        takes_back.insert(path.clone(), base.get(&path).cloned());
+                    }
                 }
                 if !coverage.ignores(entity.as_ref()) {
                     let is_new = !known.contains(&path);
@@ -236,7 +259,7 @@ impl Proposal {
             reading.entities.push(entity);
         }
         let entities = Inventory { readings, ..Inventory::default() };
-        Ok(Proposal { base, entities, account, paths, changed, problems })
+        Ok(Proposal { base, entities, account, paths, changed, takes_back, problems })
     }
 }
 

@@ -180,8 +180,9 @@ impl Checkout {
         git(self.folder(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
 
+    /// With the raw JSON as it is edited, to be compared with what was written.
     fn render(&self, arguments: &[&str]) -> Answer {
-        render(self.folder(), arguments)
+        render(self.folder(), &[&["--keep-json"], arguments].concat())
     }
 
     /// Changes a raw JSON file as a person with an editor does.
@@ -799,7 +800,7 @@ mod revisions {
             answer.json(),
             json!({
                 "base": base.trim(), "check": true, "changed": [JSON], "written": [ROLE],
-                "removed": [], "pending": [], "notes": [],
+                "removed": [], "taken_back": [], "pending": [], "notes": [],
                 "problems": [{
                     "file": JSON, "line": null, "column": null, "difference": null,
                     "problem": format!("it changed, and `{ROLE}` did not")
@@ -824,6 +825,34 @@ fn new_role_outlives_an_export_before_it_is_applied() {
     // Of its own, an edit of the JSON removes it again.
     checkout.remove("roles/orders.json");
     checkout.renders(&["removed terraform/iam_role.orders.tf"]);
+}
+
+/// An edit is Terraform's alone once it is rendered, so nothing takes it back before the apply.
+#[test]
+fn raw_json_is_as_it_was_again_and_no_export_undoes_the_edit() {
+    let checkout = Checkout::new();
+    let before = checkout.tree();
+    checkout.edit_json(JSON, |role| role["Description"] = json!("Deploys the site"));
+    checkout.write_json("roles/orders.json", &role("orders", "/"));
+    checkout.remove("roles/reader.json");
+    let answer = render(checkout.folder(), &[]);
+    answer.is(0);
+    assert!(answer.stdout.contains("as it was again, until it is applied:\n"), "{}", answer.stdout);
+    let terraform = [
+        "removed terraform/iam_role.reader.tf".to_owned(),
+        format!("changed {ROLE}"),
+        "added terraform/iam_role.orders.tf".to_owned(),
+    ];
+    assert_eq!(differences(&before, &checkout.tree()), terraform);
+    assert!(checkout.read(ROLE).contains("\"Deploys the site\""));
+    checkout.render(&["--check"]).is(0);
+    checkout.commit();
+
+    // The account is as it was: an export before the apply leaves everything alone.
+    let rendered = checkout.tree();
+    let summary = checkout.export_again();
+    assert_eq!(summary.names("pending"), [ROLE, "terraform/iam_role.reader.tf"]);
+    assert_eq!(differences(&rendered, &checkout.tree()), [""; 0]);
 }
 
 fn terraform_of(tree: &Tree) -> Tree {

@@ -18,9 +18,10 @@ const LINES_SHOWN: usize = 40;
 ///
 /// What changed in the raw JSON since a commit is made the same change in the `.tf` files, in
 /// place: comments, references and layout stay. New files become new resources, without import
-/// blocks since AWS does not have them yet; resources of removed files go. Terraform that changed
-/// alone is the normal way and stays. Raw JSON is never written, and nothing at all if there is an
-/// error.
+/// blocks since AWS does not have them yet; resources of removed files go. Then the raw JSON is as
+/// it was again: it is a mirror of AWS, and the export after the apply brings the change to it.
+/// Terraform that changed alone is the normal way and stays. If there is an error, nothing is
+/// written.
 #[derive(Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct RenderCommand {
@@ -36,6 +37,12 @@ pub struct RenderCommand {
     /// Write nothing; fail if raw JSON changed that Terraform does not say
     #[arg(long)]
     check: bool,
+
+    /// Leave the raw JSON as it is edited
+    ///
+    /// An export that comes before the apply then takes JSON and Terraform back to what AWS has.
+    #[arg(long)]
+    keep_json: bool,
 
     /// What to print on stdout
     #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
@@ -57,6 +64,7 @@ pub fn run(command: RenderCommand) -> anyhow::Result<ExitCode> {
         folder: command.folder,
         base: command.base,
         check: command.check,
+        keeps_json: command.keep_json,
         coverage: Coverage::new(Choices::default(), file),
     };
     let outcome = render(&settings)?;
@@ -89,6 +97,7 @@ fn text(outcome: &Outcome, base: &str) -> String {
         };
         list("written", &outcome.written);
         list("removed", &outcome.removed);
+        list("as it was again, until it is applied", &outcome.taken_back);
         list("ahead of the raw JSON, until it is applied", &outcome.pending);
         let is_still = outcome.written.is_empty() && outcome.removed.is_empty();
         if is_still && !outcome.changed.is_empty() {

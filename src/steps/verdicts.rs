@@ -171,7 +171,7 @@ impl<'a> Steps<'a> {
         }
         if let Some(reason) = json_only.as_ref().filter(|_| verdict != Verdict::Conflicting) {
             let (name, reason) = (entity.name().to_owned(), reason.to_string());
-            if verdict == Verdict::Unchanged {
+            if verdict == Verdict::Unchanged || self.options.proposed {
                 summary.stands(entity.as_ref(), Standing::Skipped, Some(reason.clone()));
             }
             summary.skipped.push(Skipped { name, reason, json: true });
