@@ -98,8 +98,11 @@ pub struct Found {
     pub places: BTreeMap<Identity, usize>,
     /// Resources of AWS's version that the files have as another entity's.
     pub moved: BTreeMap<Identity, usize>,
-    /// Whether an untouched file of ours declares what a person's file declares, too.
+    /// Whether an untouched file of ours declares what a person's file declares, too, which has
+    /// taken over what Terraform keeps of it, or will.
     pub is_twice: bool,
+    /// Two addresses of one resource, of which neither takes over from the other.
+    pub doubled: Option<(String, String)>,
 }
 
 impl Entities {
@@ -201,6 +204,7 @@ impl Desired {
     pub fn has_blocks(&self) -> bool {
         self.files
             .values()
+            .chain(&self.overrides)
             .any(|file| file.resources().next().is_some() || file.imports().next().is_some())
     }
 
@@ -242,15 +246,17 @@ impl Desired {
         self.variables.extend(SourceFile::parse(path, text));
     }
 
-    /// Whether the files declare anything of this program's kinds.
-    pub fn has_resources(&self) -> bool {
-        !self.declared.is_empty() || !self.opaque.is_empty()
-    }
-
     /// The text of a file of the module.
     pub fn text(&self, path: &str) -> Option<String> {
         let text = || self.texts.borrow().get(path).cloned();
         self.files.get(path).map(|file| file.text().to_owned()).or_else(text)
+    }
+
+    /// How many expressions read a text file of the module, as far as files name it.
+    pub fn readers(&self, path: &str) -> usize {
+        let name = format!("{}\"", path.rsplit('/').next().unwrap_or(path));
+        let files = self.files.values().chain(&self.overrides);
+        files.map(|file| file.text().matches(&name).count()).sum()
     }
 
     /// Finds out what each resource is, once all files are here. `read` reads a file of the module's
@@ -440,6 +446,7 @@ impl Desired {
     /// Whether any file may say something of an entity.
     pub fn concerns(&self, resources: &[KnownResource], name: &str) -> bool {
         self.by_owner.contains_key(&name.to_lowercase())
+            || resources.iter().any(|known| self.is_overridden(&known.address))
             || resources.iter().any(|known| {
                 let resource_type = known.address.resource_type.to_string();
                 self.by_import.contains_key(&known.identity)
@@ -449,6 +456,23 @@ impl Desired {
             || self.opaque.iter().any(|opaque| {
                 opaque.owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(name))
             })
+    }
+
+    fn is_overridden(&self, address: &Address) -> bool {
+        let mut overridden = self.overrides.iter().flat_map(SourceFile::resources);
+        overridden.any(|found| found.address == *address)
+    }
+
+    /// Whether there is anything to look for.
+    pub fn has_resources(&self) -> bool {
+        !self.declared.is_empty()
+            || !self.opaque.is_empty()
+            || self.overrides.iter().any(|file| file.resources().next().is_some())
+    }
+
+    /// Files that replace parts of others.
+    pub fn overrides(&self) -> impl Iterator<Item = &SourceFile> {
+        self.overrides.iter()
     }
 
     /// What the files say of an entity whose resources AWS or the raw JSON has; none: nothing.
@@ -474,7 +498,13 @@ impl Desired {
             let is_ours = |index: &usize| untouched == Some(&self.declared[*index].file);
             let chosen = candidates.iter().find(|index| !is_ours(index)).or(candidates.first());
             let Some(index) = chosen.copied() else { continue };
-            found.is_twice |= !is_ours(&index) && candidates.iter().any(is_ours);
+            let is_over = !is_ours(&index) && candidates.iter().any(is_ours);
+            if is_over && self.takes_over(&self.declared[index], known) {
+                found.is_twice = true;
+            } else if let Some(other) = self.double(&candidates, index, known) {
+                let address = |index: usize| self.declared[index].full_address.clone();
+                found.doubled.get_or_insert((address(index), address(other)));
+            }
             taken.extend(candidates);
             let is_anothers = self.declared[index]
                 .owner
@@ -511,6 +541,27 @@ impl Desired {
             found.state.resources.insert(identity.clone(), resource);
         }
         Some(found)
+    }
+
+    /// Whether Terraform has a resource of a person's file for the one that ours declares, or is
+    /// told to import it.
+    fn takes_over(&self, declared: &Declared, known: &KnownResource) -> bool {
+        let is_target = |moved: source::Moved| {
+            moved.to.is_some_and(|to| to.to_string() == declared.full_address)
+        };
+        declared.full_address == known.address.to_string()
+            || !declared.import_ids.is_empty()
+            || self.files.values().flat_map(SourceFile::moved).any(is_target)
+    }
+
+    /// Another resource that says it is the same object of AWS.
+    fn double(&self, candidates: &[usize], chosen: usize, known: &KnownResource) -> Option<usize> {
+        let is_named = |index: &usize| {
+            let named_by = self.declared[*index].named_by.as_deref();
+            named_by.is_some_and(|named_by| folded(named_by) == folded(&known.named_by))
+        };
+        let others = candidates.iter().filter(|index| **index != chosen);
+        if is_named(&chosen) { others.copied().find(is_named) } else { None }
     }
 
     /// The resources that may be one of AWS's, the likeliest first.

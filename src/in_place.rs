@@ -239,6 +239,13 @@ impl Edit<'_> {
         let text_of = |path: &str| self.desired.text(path);
         edit::edit_value(file.text(), node, base, actual, meaning, &text_of)
             .map_err(|blocked| blocked.reason.to_string())
+            .and_then(|splices| {
+                let shared = splices.iter().filter_map(|splice| splice.file.as_deref());
+                match shared.into_iter().find(|path| self.desired.readers(path) > 1) {
+                    Some(path) => Err(format!("is in `{path}`, which others read, too")),
+                    None => Ok(splices),
+                }
+            })
     }
 
     fn remove(&self, declared: &Declared, edits: &mut Edits) -> Result<(), Obstacle> {

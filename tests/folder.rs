@@ -1484,6 +1484,118 @@ mod others {
         }
     }
 
+    /// A trust policy in a file that two roles read: to change it for one would change the other.
+    #[test]
+    fn text_file_that_several_read_is_changed_for_none() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let trust = account.role("audit")["AssumeRolePolicyDocument"].to_string();
+        place.write("terraform/trust.json", &trust);
+        for role in ["audit", "build"] {
+            let path = format!("terraform/iam_role.{role}.tf");
+            let text = place.read(&path);
+            let start = text.find("jsonencode({").unwrap();
+            let end = start + text[start..].find("\n  })").unwrap() + 5;
+            let file = "file(\"${path.module}/trust.json\")";
+            place.write(&path, &format!("{}{file}{}", &text[..start], &text[end..]));
+        }
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_no_edits();
+        assert_eq!(place.tree(), before);
+        for (role, sid) in [("audit", "One"), ("build", "Two")] {
+            account.role(role)["AssumeRolePolicyDocument"]["Statement"][0]["Sid"] = json!(sid);
+        }
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(
+            run.conflicting(),
+            ["terraform/iam_role.audit.tf", "terraform/iam_role.build.tf"]
+        );
+        assert_eq!(
+            changes(&before, &place.tree()),
+            set(["roles/deploy.json", "terraform/iam_role.deploy.tf"])
+        );
+    }
+
+    #[test]
+    fn override_of_an_untouched_file_is_an_edit() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = "resource \"aws_iam_role\" \"deploy\" {\n  max_session_duration = 7200\n}\n";
+        place.write("terraform/my_override.tf", text);
+        let before = place.tree();
+        let run = place.run(&[]).succeeded();
+        assert_eq!(run.pending(), ["terraform/iam_role.deploy.tf"]);
+        account.role("deploy")["MaxSessionDuration"] = json!(9000);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.deploy.tf"]);
+        assert_eq!(place.tree(), before);
+        // What is overridden cannot leave.
+        account.roles.remove("deploy");
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.deploy.tf"]);
+        assert_eq!(place.tree(), before);
+    }
+
+    #[test]
+    fn output_in_an_override_file_holds_a_role_back() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = "output \"a\" {\n  value = aws_iam_role.audit.arn\n}\n";
+        place.write("terraform/x_override.tf", text);
+        let before = place.tree();
+        account.roles.remove("audit");
+        place.export(&account, &[]).succeeded();
+        assert_eq!(place.tree(), before);
+    }
+
+    /// Without an import block Terraform would make it a second time.
+    #[test]
+    fn second_declaration_without_import_takes_nothing_over() {
+        let mut account = Account::small();
+        let ours = "terraform/iam_role.audit.tf";
+        for is_edited in [false, true] {
+            let place = Place::with(&account);
+            let text = place.read(ours);
+            let resource = &text[text.find("resource \"aws_iam_role\"").unwrap()..];
+            let resource = &resource[..resource.find("\n}\n").unwrap() + 3];
+            let second = resource.replace("\"audit\" {", "\"second\" {");
+            place.write("terraform/dup.tf", &second);
+            if is_edited {
+                place.write(ours, &format!("# mine\n{text}"));
+            }
+            let before = place.tree();
+            let run = place.run(&[]).succeeded();
+            assert_eq!(place.tree(), before);
+            let note = run.summary["notes"][0].as_str().unwrap().to_owned();
+            assert!(note.contains("are the same object"), "{note}");
+            account.role("audit")["MaxSessionDuration"] = json!(7200);
+            let run = place.export(&account, &[]).succeeded();
+            assert_eq!(run.conflicting().len(), 1);
+            assert_eq!(place.tree(), before);
+            account = Account::small();
+        }
+    }
+
+    #[test]
+    fn what_others_refer_to_is_not_handed_over() {
+        let place = Place::with(&Account::small());
+        place.write(
+            "terraform/dup.tf",
+            "import {\n  to = aws_iam_role.ci\n  id = \"audit\"\n}\n\n\
+             resource \"aws_iam_role\" \"ci\" {\n  name = \"audit\"\n}\n\n\
+             output \"a\" {\n  value = aws_iam_role.audit.arn\n}\n",
+        );
+        let before = place.tree();
+        place.run(&[]).succeeded();
+        assert_eq!(place.tree(), before);
+        let text = place.read("terraform/dup.tf").replace("aws_iam_role.audit.arn", "1");
+        place.write("terraform/dup.tf", &text);
+        let run = place.run(&[]).succeeded();
+        assert_eq!(run.written(), ["audit"]);
+        assert!(!place.read("terraform/iam_role.audit.tf").contains("resource \"aws_iam_role\" "));
+    }
+
     #[test]
     fn file_that_is_not_hcl_is_named_in_a_note() {
         let place = Place::new();

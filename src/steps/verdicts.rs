@@ -280,10 +280,18 @@ impl<'a> Steps<'a> {
                 verdict => verdict,
             };
         }
+        let mut reason = None;
+        if let Some((one, other)) = &found.doubled {
+            let why = format!("`{one}` and `{other}` are the same object");
+            self.summary.notes.push(format!("{why}: take one of them out"));
+            if verdict == Verdict::Drifted {
+                verdict = Verdict::Conflicting;
+                reason = Some(why);
+            }
+        }
         let is_edited = matches!(verdict, Verdict::Pending | Verdict::Conflicting);
         let is_forced = is_edited && self.is_overwriting();
         let mut terraform = Action::Keep;
-        let mut reason = None;
         if verdict == Verdict::Drifted || is_forced {
             verdict = Verdict::Drifted;
             let is_anothers = self.is_anothers();
@@ -315,6 +323,9 @@ impl<'a> Steps<'a> {
             };
             self.hand_over(&found, entity.as_ref(), desired.as_deref(), &mut edits);
             terraform = Action::Edit(edits);
+            if matches!(verdict, Verdict::Unchanged | Verdict::Pending) {
+                summary.written.push(entity.name().to_owned());
+            }
         }
         let json = entity.json();
         let json = match verdict {
@@ -366,6 +377,12 @@ impl<'a> Steps<'a> {
         let lost = old.and_then(|old| self.module.forget(old, &declared));
         let parts: Vec<String> =
             [kept, lost.unwrap_or_default()].into_iter().filter(|it| !it.is_empty()).collect();
+        let old = old.map(|old| declarations(old).unwrap_or_default()).unwrap_or_default();
+        let leaving = old.resources.iter().map(|(address, _)| address).filter(|address| {
+            !declared.resources.iter().any(|(kept, _)| kept == *address)
+                && !self.module.declares(address)
+        });
+        edits.leaving.extend(leaving.map(ToString::to_string));
         edits.splices.remove(&own);
         edits.anew = Some((own, parts.join("\n")));
     }

@@ -9,7 +9,7 @@ use crate::invisible::visible;
 use crate::resource::{KINDS, Kind};
 use crate::terraform::Address;
 use crate::terraform::align::apply_keeping_alignment;
-use crate::terraform::edit::Splice;
+use crate::terraform::edit::{Splice, apply};
 use crate::terraform::read::{Declarations, declarations, refers};
 use crate::terraform::source::SourceFile;
 
@@ -81,13 +81,32 @@ impl<'a> Steps<'a> {
         while !is_settled {
             is_settled = true;
             for index in 0..self.steps.len() {
-                if let Some(reason) = self.obstacle(&self.steps[index])? {
+                let obstacle = match self.obstacle(&self.steps[index])? {
+                    None => self.overlap(index),
+                    found => found,
+                };
+                if let Some(reason) = obstacle {
                     self.hold_back_step(index, &reason)?;
                     is_settled = false;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether an entity's changes are to text that an earlier one changes, too.
+    fn overlap(&self, index: usize) -> Option<String> {
+        let Action::Edit(edits) = &self.steps[index].terraform else { return None };
+        edits.splices.iter().find_map(|(path, own)| {
+            let earlier = self.steps[..index].iter().filter_map(|step| match &step.terraform {
+                Action::Edit(edits) => edits.splices.get(path),
+                _ => None,
+            });
+            let splices: Vec<Splice> = earlier.flatten().chain(own).cloned().collect();
+            let text = self.desired.text(path).unwrap_or_default();
+            let is_free = apply(&text, &merged(splices)).is_ok();
+            (!is_free).then(|| format!("others change the same text of `{}`", visible(path)))
+        })
     }
 
     /// What stands against a step. A file that stays may declare what AWS has given to another
@@ -171,6 +190,13 @@ impl<'a> Steps<'a> {
         };
         self.kept.iter().for_each(|(path, text)| note(path, text));
         self.desired.files().for_each(|file| note(file.path(), file.text()));
+        for file in self.desired.overrides() {
+            note(file.path(), file.text());
+            // To replace arguments of what is not there is an error.
+            if file.resources().any(|found| leaving.contains(&found.address)) {
+                return Ok(Some(format!("`{}` overrides it", visible(file.path()))));
+            }
+        }
         let unparsed = |path: &&String| self.desired.file(path).is_none();
         for path in self.module.foreign_files().filter(unparsed) {
             note(path, &self.module.text(path)?.unwrap_or_default());
