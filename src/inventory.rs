@@ -15,7 +15,7 @@ use crate::scope::{Scope, Selection};
 use crate::steps::parse_base;
 use crate::terraform::Address;
 use crate::terraform::label::label;
-use crate::terraform::read::{declarations, literal, mention};
+use crate::terraform::read::{EXPRESSIONS, declarations, literal, mention};
 
 /// Reads a scope, all kinds at once.
 pub async fn read(source: &Source, scope: &Scope) -> Inventory {
@@ -140,6 +140,12 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
             }
         }
     }
+    if own.is_empty() {
+        return Ok(found);
+    }
+    // Whose they are is seen when they are read, and whether what was read has to do with them.
+    let unclear = files.naming("terraform", &HashSet::from([EXPRESSIONS]))?;
+    found.strays.extend(unclear.difference(&own).cloned());
     if named.is_empty() {
         return Ok(found);
     }

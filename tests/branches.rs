@@ -489,6 +489,71 @@ fn protected_branch_gets_one_pull_request_for_all_exports() {
     case.bare.check();
 }
 
+/// Files named like ours, in which names are put together: an event decides as a full export does.
+#[test]
+fn event_sees_names_that_are_put_together() {
+    let case = Case::new();
+    let extra = "terraform/iam_role.extra.tf";
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Action": ["sts:AssumeRole", "sts:TagSession"], "Effect": "Allow",
+        "Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com", "ssm.amazonaws.com"]},
+    }]});
+    let role = |label: &str, name: &str, more: &str| {
+        format!(
+            "resource \"aws_iam_role\" \"{label}\" {{\n{more}  name = {name}\n  description = \
+             \"what ${{local.eps}}ilon does\"\n  max_session_duration = 7200\n  \
+             assume_role_policy = jsonencode({trust})\n}}\n",
+            trust = trust.to_string().replace("\":", "\" = "),
+        )
+    };
+    let text =
+        format!("locals {{\n  eps = \"eps\"\n}}\n\n{}", role("x", "\"${local.eps}ilon\"", ""));
+    case.bare.commit("main", &[(extra, Some(&text))], "a role");
+    let function = Function::start(&case.environment());
+    let event = |name: &str, role: &str| {
+        let mut event = update_role(role, "alice");
+        event["eventName"] = json!(name);
+        event["eventID"] = json!(format!("{name} {role}"));
+        eventbridge(&event)
+    };
+    // The apply has made it: raw JSON alone.
+    case.aws.world().roles.push(support::fake_aws::Role::new("epsilon"));
+    function.invoke(&event("CreateRole", "epsilon")).succeeded();
+    assert!(!case.bare.files("main").contains(&"terraform/iam_role.epsilon.tf".to_owned()));
+    assert_eq!(case.standing("epsilon"), "in_step");
+
+    // An attachment to another role, by name.
+    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/read");
+    let attachment = format!(
+        "resource \"aws_iam_role_policy_attachment\" \"x\" {{\n  role = \"audit\"\n  policy_arn = \"{arn}\"\n}}\n"
+    );
+    let more = "terraform/iam_role.attachments.tf";
+    case.bare.commit("main", &[(more, Some(&attachment))], "an attachment");
+    case.aws.world().role("audit").attached.push(arn.clone());
+    let before = case.bare.content("main", "terraform/iam_role.audit.tf");
+    function.invoke(&event("AttachRolePolicy", "audit")).succeeded();
+    assert_eq!(case.bare.content("main", "terraform/iam_role.audit.tf"), before);
+    assert_eq!(case.standing("audit"), "in_step");
+    case.aws.world().role("audit").attached.clear();
+    function.invoke(&event("DetachRolePolicy", "audit")).succeeded();
+    assert!(!case.bare.files("main").contains(&more.to_owned()));
+    assert_eq!(case.standing("audit"), "in_step");
+
+    // A change, then the end of it.
+    case.aws.world().role("epsilon").description = Some("changed".to_owned());
+    function.invoke(&event("UpdateRole", "epsilon")).succeeded();
+    assert_eq!(
+        case.bare.content("main", extra),
+        text.replace("\"what ${local.eps}ilon does\"", "\"changed\"")
+    );
+    case.aws.world().roles.retain(|role| role.name != "epsilon");
+    function.invoke(&event("DeleteRole", "epsilon")).succeeded();
+    assert!(!case.bare.content("main", extra).contains("aws_iam_role"));
+    let main = case.bare.head("main");
+    case.sync(&[]).succeeded();
+    assert_eq!((case.bare.head("main"), case.status().0), (main, Some(0)));
+}
+
 /// An event looks only at a few files; it has to find these.
 #[test]
 fn event_follows_what_people_moved_and_renamed() {

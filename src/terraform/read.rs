@@ -124,6 +124,9 @@ pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
 /// that a file that names a resource is never missed.
 pub fn mentions(content: &[u8]) -> Vec<u64> {
     let mut found: Vec<u64> = literals(content).map(|text| hash(LITERAL, text)).collect();
+    if has_expressions(content) {
+        found.push(EXPRESSIONS);
+    }
     for start in memmem::find_iter(content, b"aws_") {
         let (resource_type, rest) = word(&content[start..]);
         let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
@@ -152,6 +155,44 @@ pub fn literal(text: &str) -> u64 {
 
 /// In place of a resource's type; no word of a file is it.
 const LITERAL: &[u8] = b"=";
+
+/// What [`mentions`] has of a file that may name a resource by way of something else, or that others
+/// may name theirs by: it has to be read to tell.
+pub const EXPRESSIONS: u64 = u64::MAX;
+
+/// Whether a file holds anything but what an export writes: blocks of resources, imports and
+/// `removed`, with names written out and owners that are references.
+fn has_expressions(content: &[u8]) -> bool {
+    let is_ours = |line: &[u8]| {
+        let line = line.trim_ascii_end();
+        let value = |name: &str| {
+            let rest = line.strip_prefix(b"  ")?.strip_prefix(name.as_bytes())?;
+            let rest = rest.trim_ascii_start().strip_prefix(b"=")?;
+            Some(rest.trim_ascii_start())
+        };
+        let is_text = |value: &[u8]| {
+            let marker = memmem::find_iter(value, b"${").any(|at| at == 0 || value[at - 1] != b'$');
+            value.starts_with(b"\"") && !marker
+        };
+        let is_reference = |value: &[u8]| value.starts_with(b"aws_");
+        match line.first() {
+            None => true,
+            Some(b' ') => {
+                value("name").is_none_or(is_text)
+                    && value("id").is_none_or(is_text)
+                    && ["role", "policy_id"].iter().all(|of| value(of).is_none_or(is_reference))
+                    && ["for_each", "count", "provider"].iter().all(|of| value(of).is_none())
+            }
+            Some(_) => {
+                line == b"}"
+                    || [&b"import {"[..], b"removed {", b"resource \"aws_"]
+                        .iter()
+                        .any(|start| line.starts_with(start) && line.ends_with(b"{"))
+            }
+        }
+    };
+    !content.split(|byte| *byte == b'\n').all(is_ours)
+}
 
 /// The quoted texts right after an equals sign that nothing is inserted into.
 fn literals(content: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -344,6 +385,29 @@ mod tests {
             "name = a-b",
         ] {
             assert!(!has(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn file_of_an_export_has_no_expressions_and_a_persons_may() {
+        let has = |text: &str| mentions(text.as_bytes()).contains(&EXPRESSIONS);
+        let ours = "import {\n  to = aws_iam_role_policy.a\n  id = \"a:b\"\n}\n\n\
+                    resource \"aws_iam_role_policy\" \"a\" {\n  role = aws_iam_role.a.name\n  \
+                    name = \"a$${b}\"\n  policy = jsonencode({\n    count = \"${\"\n  })\n}\n\n\
+                    removed {\n  from = aws_iam_role.b\n\n  lifecycle {\n    destroy = false\n  }\n}\n";
+        assert!(!has(ours) && !has(&ours.replace('\n', "\r\n")));
+        for (from, to) in [
+            ("removed {", "locals {"),
+            ("removed {", "data \"aws_iam_role\" \"x\" {"),
+            ("\"a$${b}\"", "\"${local.a}b\""),
+            ("\"a$${b}\"", "local.a"),
+            ("\"a:b\"", "local.id"),
+            ("aws_iam_role.a.name", "\"a\""),
+            ("  policy = ", "  for_each = local.x\n  policy = "),
+            ("\n}\n\nremoved", "\n}\n# mine\nremoved"),
+        ] {
+            let theirs = ours.replacen(from, to, 1);
+            assert!(theirs != ours && has(&theirs), "{theirs}");
         }
     }
 
