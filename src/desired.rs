@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::json::Json;
 use crate::known::{KnownResource, is_default};
 use crate::reconcile::{Argument, Identity, Resource, State};
-use crate::resource::{Entity, KINDS, ResourceType, resource_type};
+use crate::resource::{Entity, KINDS, Kind, ResourceType, resource_type};
 use crate::terraform::Address;
 use crate::terraform::evaluate::{
     Bindings, Facts, Instances, Reference, Resolver, Scope, TextFile,
@@ -64,6 +64,8 @@ struct Opaque {
     resource_type: &'static str,
     /// The entity they hang on; none: any.
     owner: Option<String>,
+    /// Of the block.
+    address: String,
 }
 
 /// Whose objects a provider makes.
@@ -317,6 +319,7 @@ impl Desired {
                         let arguments = arguments(&scope, &found, &Bindings::default());
                         opaque.push(Opaque {
                             resource_type: written_as.name,
+                            address: found.address.to_string(),
                             owner: owner(written_as, &arguments),
                         });
                         continue;
@@ -342,7 +345,11 @@ impl Desired {
                     };
                     if written_as.owner.is_some_and(is_unowned) {
                         // It may be anybody's.
-                        opaque.push(Opaque { resource_type: written_as.name, owner: None });
+                        opaque.push(Opaque {
+                            resource_type: written_as.name,
+                            owner: None,
+                            address: found.address.to_string(),
+                        });
                     }
                     let full_address = format!("{}{key}", found.address);
                     let import_ids = imports.get(&full_address).cloned().unwrap_or_default();
@@ -533,14 +540,27 @@ impl Desired {
         };
         let covered = self.opaque.iter().filter(is_its);
         found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
-        if found.places.is_empty() && found.moved.is_empty() {
-            return None;
+        let is_declared = !found.places.is_empty() || !found.moved.is_empty();
+        if !is_declared {
+            self.covering(entity.kind())?;
+            // What hangs on it is as hard to tell.
+            let types = entity.kind().resource_types.iter().map(|of| of.name.to_owned());
+            found.state.covered = types.collect();
         }
         for (identity, index) in &found.places {
             let resource = self.declared[*index].resource.clone();
             found.state.resources.insert(identity.clone(), resource);
         }
         Some(found)
+    }
+
+    /// The address of a block that declares entities of a kind, and nobody can tell which.
+    pub fn covering(&self, kind: &Kind) -> Option<&str> {
+        let is_main = |opaque: &&Opaque| {
+            resource_type(opaque.resource_type)
+                .is_some_and(|(of, found)| std::ptr::eq(of, kind) && found.owner.is_none())
+        };
+        self.opaque.iter().find(is_main).map(|opaque| opaque.address.as_str())
     }
 
     /// Whether Terraform has a resource of a person's file for the one that ours declares, or is
@@ -675,6 +695,7 @@ fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mu
             let owners = block.value(owner).and_then(|value| scope.node(value).value());
             match owners {
                 Some(Json::Array(names)) => opaque.extend(names.into_iter().map(|name| Opaque {
+                    address: found.address.to_string(),
                     resource_type: covered.name,
                     owner: match name {
                         Json::String(name) => Some(name),
@@ -682,9 +703,17 @@ fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mu
                     },
                 })),
                 Some(Json::String(name)) => {
-                    opaque.push(Opaque { resource_type: covered.name, owner: Some(name) });
+                    opaque.push(Opaque {
+                        resource_type: covered.name,
+                        owner: Some(name),
+                        address: found.address.to_string(),
+                    });
                 }
-                _ => opaque.push(Opaque { resource_type: covered.name, owner: None }),
+                _ => opaque.push(Opaque {
+                    resource_type: covered.name,
+                    owner: None,
+                    address: found.address.to_string(),
+                }),
             }
         }
     }

@@ -1577,6 +1577,60 @@ mod others {
         }
     }
 
+    /// `for_each` over what only Terraform knows: a role that appears may be one of these.
+    #[test]
+    fn role_that_a_loop_may_declare_is_not_declared_beside_it() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = "variable \"teams\" {\n  type = set(string)\n}\n\n\
+                    resource \"aws_iam_role\" \"team\" {\n  for_each = var.teams\n  \
+                    name = each.key\n  assume_role_policy = \"{}\"\n}\n";
+        place.write("terraform/teams.tf", text);
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_no_edits();
+        assert_eq!(place.tree(), before);
+        account.add_role("red");
+        account.role("audit")["MaxSessionDuration"] = json!(7200);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.red.tf"]);
+        assert_eq!(
+            changes(&before, &place.tree()),
+            set(["roles/audit.json", "terraform/iam_role.audit.tf"])
+        );
+        // A person says that it is one of these: the raw JSON is enough.
+        let with = Place::with(&account);
+        place.write("roles/red.json", &with.read("roles/red.json"));
+        let run = place.run(&[]).succeeded();
+        run.assert_still();
+        run.assert_no_edits();
+        account.roles.remove("red");
+        let before = place.tree();
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.red.tf"]);
+        assert_eq!(place.tree(), before);
+    }
+
+    /// Its own file would be told to forget it; nobody can bring a person's file to it.
+    #[test]
+    fn role_that_terraform_cannot_hold_any_more_is_a_conflict_with_a_persons_file() {
+        let mut account = Account::small();
+        for tags in [false, true] {
+            let place = Place::with(&account);
+            fs::rename(place.path("terraform/iam_role.audit.tf"), place.path("terraform/main.tf"))
+                .unwrap();
+            let before = place.tree();
+            if tags {
+                account.role("audit")["Tags"] = json!([{ "Key": CLOUDFORMATION, "Value": "x" }]);
+            } else {
+                account.role("audit")["Description"] = json!("the “main” one");
+            }
+            let run = place.export(&account, &[]).succeeded();
+            assert_eq!(run.conflicting(), ["terraform/iam_role.audit.tf"]);
+            assert_eq!(place.tree(), before);
+            account = Account::small();
+        }
+    }
+
     #[test]
     fn what_others_refer_to_is_not_handed_over() {
         let place = Place::with(&Account::small());

@@ -74,6 +74,13 @@ impl<'a> Steps<'a> {
         summary: &mut KindSummary,
     ) -> anyhow::Result<()> {
         let json_only = self.json_only(candidate.entity());
+        let is_theirs = match json_only {
+            Some(JsonOnly::Inexpressible(_) | JsonOnly::ManagedElsewhere(_)) => {
+                candidate.desired.is_none()
+                    && self.find(&candidate).is_some_and(|found| !found.places.is_empty())
+            }
+            _ => false,
+        };
         if json_only.is_none()
             && let Some(found) = self.find(&candidate)
         {
@@ -127,6 +134,11 @@ impl<'a> Steps<'a> {
         let comparison = Comparison { actual_is_base, desired_is_base, desired_is_actual };
         let mut verdict = comparison.verdict();
         let mut reason = None;
+        if is_theirs && verdict == Verdict::Converged {
+            // Their file says what the raw JSON says, and there is nothing to bring it to.
+            verdict = Verdict::Conflicting;
+            reason = json_only.as_ref().map(ToString::to_string);
+        }
         if self.options.proposed {
             let is_inexpressible = matches!(json_only, Some(JsonOnly::Inexpressible(_)));
             let is_drifted = verdict == Verdict::Drifted;
@@ -230,7 +242,9 @@ impl<'a> Steps<'a> {
     /// What people's files say of an entity; none: nothing, or it is not for Terraform.
     pub(super) fn find(&mut self, candidate: &Candidate) -> Option<Found> {
         let is_somebodys = candidate.desired.is_some() && !candidate.is_rendering;
-        if self.desired.is_empty() || !(candidate.is_followed || is_somebodys) {
+        let is_hidden = candidate.desired.is_none()
+            && self.desired.covering(candidate.entity().kind()).is_some();
+        if self.desired.is_empty() || !(candidate.is_followed || is_somebodys || is_hidden) {
             return None;
         }
         let resources = self.resources_of(candidate);
@@ -280,7 +294,17 @@ impl<'a> Steps<'a> {
                 verdict => verdict,
             };
         }
-        let mut reason = None;
+        let is_hidden = is_hidden(&found);
+        let covering = self.desired.covering(entity.kind()).filter(|_| is_hidden);
+        let mut reason = covering.map(hidden);
+        if is_hidden && base.is_none() {
+            match self.options.is_adopting {
+                true => self.summary.notes.extend(reason.as_ref().map(|why| {
+                    format!("{} `{}`: {why}", entity.kind().name, visible(entity.name()))
+                })),
+                false => verdict = Verdict::Conflicting,
+            }
+        }
         if let Some((one, other)) = &found.doubled {
             let why = format!("`{one}` and `{other}` are the same object");
             self.summary.notes.push(format!("{why}: take one of them out"));
@@ -297,6 +321,7 @@ impl<'a> Steps<'a> {
             let is_anothers = self.is_anothers();
             let to = Some(entity.as_ref());
             match self.edit(&found, base_state.as_ref(), to, is_forced, &is_anothers).edits() {
+                _ if is_hidden => terraform = Action::Write,
                 Ok(edits) => terraform = Action::Edit(edits),
                 Err(obstacle) => {
                     verdict = Verdict::Conflicting;
@@ -304,7 +329,7 @@ impl<'a> Steps<'a> {
                 }
             }
         }
-        if is_adopted {
+        if is_adopted && !is_hidden {
             let is_anothers = self.is_anothers();
             let additions = self.edit(&found, None, Some(entity.as_ref()), false, &is_anothers);
             terraform = Action::Edit(additions.additions());
@@ -554,11 +579,15 @@ impl<'a> Steps<'a> {
                 self.edit(found, state.as_ref(), None, is_forced, &is_anothers).edits()
             };
             match edits {
-                Ok(edits) if !is_forced || self.is_overwriting() => {
+                Ok(edits) if self.is_overwriting() || !(is_forced || is_hidden(found)) => {
                     terraform = Action::Edit(edits);
                 }
                 blocked => {
-                    let reason = blocked.err().map(|obstacle| obstacle.to_string());
+                    let covering = self.desired.covering(base.kind()).filter(|_| is_hidden(found));
+                    let reason = match blocked {
+                        Err(obstacle) => Some(obstacle.to_string()),
+                        Ok(_) => covering.map(hidden),
+                    };
                     let path = self.path_of(found, base.as_ref());
                     self.count(base.as_ref(), Verdict::Conflicting, true, &path, summary);
                     let git = self.changes_in_git(found, Some(base.as_ref()), state.as_ref());
@@ -585,4 +614,13 @@ impl<'a> Steps<'a> {
         self.steps.push(Step { entity: base, is_actual: false, terraform, json, is_forced: false });
         Ok(())
     }
+}
+
+/// Whether files may declare an entity, and it cannot be told where.
+fn is_hidden(found: &Found) -> bool {
+    found.places.is_empty() && found.moved.is_empty()
+}
+
+fn hidden(address: &str) -> String {
+    format!("`{address}` may declare it: which objects it declares cannot be told")
 }
