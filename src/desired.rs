@@ -103,6 +103,8 @@ pub struct Found {
     /// Whether an untouched file of ours declares what a person's file declares, too, which has
     /// taken over what Terraform keeps of it, or will.
     pub is_twice: bool,
+    /// Whether files declare resources of it of a type that is not written.
+    pub has_left_out: bool,
     /// Two addresses of one resource, of which neither takes over from the other.
     pub doubled: Option<(String, String)>,
 }
@@ -526,6 +528,7 @@ impl Desired {
             let declared = &self.declared[*index];
             let resource_type = declared.address.resource_type.to_string();
             let is_of_kind = entity.kind().resource_types.iter().any(|of| of.name == resource_type);
+            found.has_left_out |= left_out.contains(&resource_type);
             if is_of_kind && !left_out.contains(&resource_type) && taken.insert(*index) {
                 let identity = (resource_type, format!("at {}", declared.full_address));
                 found.places.insert(identity, *index);
@@ -552,6 +555,17 @@ impl Desired {
             found.state.resources.insert(identity.clone(), resource);
         }
         Some(found)
+    }
+
+    /// Whether a file declares other entities than the one of these.
+    pub fn declares_others(&self, path: &str, found: &Found) -> bool {
+        let is_main = |declared: &Declared| {
+            resource_type(&declared.address.resource_type).is_some_and(|(_, of)| of.owner.is_none())
+        };
+        let here = self.declared.iter().enumerate();
+        let here = here.filter(|(_, declared)| declared.file == path && is_main(declared));
+        let is_its = |index: usize| found.places.values().any(|place| *place == index);
+        here.into_iter().any(|(index, _)| !is_its(index))
     }
 
     /// The address of a block that declares entities of a kind, and nobody can tell which.

@@ -1844,6 +1844,42 @@ mod forgetting {
         run.assert_no_edits();
     }
 
+    /// Its blocks would attach it again.
+    #[test]
+    fn target_that_leaves_a_file_with_attachments_is_a_conflict_without_them() {
+        let mut account = Account::small();
+        account.attach_to_target("p-abcd1234", "r-ab12");
+        let place = Place::new();
+        place.export(&account, &["--organizations-attachments"]).succeeded();
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_still();
+        account.organizations.get_mut("p-abcd1234").unwrap()["Targets"] = json!([]);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/organizations_policy.p-abcd1234.tf"]);
+        assert_eq!(place.tree(), before);
+        let run = place.run(&["--organizations-attachments"]).succeeded();
+        assert_eq!(run.written(), ["p-abcd1234"]);
+        assert!(!place.read("terraform/organizations_policy.p-abcd1234.tf").contains("r-ab12"));
+    }
+
+    #[test]
+    fn overwrite_leaves_others_in_the_file_alone() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let audit = "terraform/iam_role.audit.tf";
+        let both = format!("{}\n{}", place.read(ROLE), place.read(audit));
+        place.write(ROLE, &both);
+        place.remove(audit);
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        place.edit(ROLE, "\"for tests\"", "\"edited\"");
+        place.export(&account, &["--overwrite"]).succeeded();
+        let text = place.read(ROLE);
+        assert!(text.contains("resource \"aws_iam_role\" \"audit\"") && !text.contains("removed"));
+        assert!(text.contains("= 7200") && !text.contains("edited"), "{text}");
+        place.run(&[]).succeeded().assert_still();
+        assert!(!place.has(audit));
+    }
+
     #[test]
     fn what_was_never_terraform_leaves_nothing_to_forget() {
         let mut account = Account::small();

@@ -86,7 +86,10 @@ impl<'a> Steps<'a> {
         {
             let own = candidate.entity().terraform_path();
             let is_elsewhere = |index: &usize| self.desired.at(*index).file != own;
-            if !self.options.overwrite || found.places.values().any(is_elsewhere) {
+            if !self.options.overwrite
+                || found.places.values().any(is_elsewhere)
+                || self.desired.declares_others(&own, &found)
+            {
                 return self.decide_in_place(candidate, found, summary);
             }
         }
@@ -249,7 +252,8 @@ impl<'a> Steps<'a> {
         }
         let resources = self.resources_of(candidate);
         let entity = candidate.entity();
-        let left_out = entity.left_out(&self.context);
+        let entities = candidate.actual.iter().chain(&candidate.base);
+        let left_out: Vec<_> = entities.flat_map(|entity| entity.left_out(&self.context)).collect();
         let left_out = left_out.iter().map(|address| address.resource_type.to_string()).collect();
         let is_others = |resource_type: &str, named_by: &[String]| {
             let named_by = named_by.iter().map(|name| name.to_lowercase()).collect();
@@ -304,6 +308,19 @@ impl<'a> Steps<'a> {
                 })),
                 false => verdict = Verdict::Conflicting,
             }
+        }
+        let left_out = |of: &dyn Entity| -> BTreeSet<String> {
+            of.left_out(&self.context).iter().map(ToString::to_string).collect()
+        };
+        if found.has_left_out
+            && base
+                .as_ref()
+                .is_some_and(|base| left_out(base.as_ref()) != left_out(entity.as_ref()))
+            && matches!(verdict, Verdict::Unchanged | Verdict::Converged | Verdict::Drifted)
+        {
+            verdict = Verdict::Conflicting;
+            let why = "its files declare what these settings leave out, such as attachments";
+            reason = Some(why.to_owned());
         }
         if let Some((one, other)) = &found.doubled {
             let why = format!("`{one}` and `{other}` are the same object");
