@@ -1577,6 +1577,36 @@ mod others {
         }
     }
 
+    #[test]
+    fn what_a_list_of_a_person_would_take_away_again_is_a_conflict() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let list = "resource \"aws_iam_role_policy_attachments_exclusive\" \"x\" {\n  \
+                    role_name = aws_iam_role.audit.name\n  policy_arns = []\n}\n";
+        place.write("terraform/main.tf", list);
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_no_edits();
+        account.attach("audit", "data");
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.audit.tf"]);
+        assert_eq!(place.tree(), before);
+    }
+
+    /// Nobody took it out of a file in which it never was.
+    #[test]
+    fn new_role_joins_what_its_file_holds() {
+        let account = Account::small();
+        let place = Place::new();
+        let notes = "# notes\n\nlocals {\n  team = \"web\"\n}\n";
+        place.write("terraform/iam_role.deploy.tf", notes);
+        let run = place.export(&account, &[]).succeeded();
+        run.assert_no_edits();
+        let text = place.read("terraform/iam_role.deploy.tf");
+        let with = Place::with(&account).read("terraform/iam_role.deploy.tf");
+        assert_eq!(text, format!("{notes}\n{with}"));
+        place.run(&[]).succeeded().assert_still();
+    }
+
     /// `for_each` over what only Terraform knows: a role that appears may be one of these.
     #[test]
     fn role_that_a_loop_may_declare_is_not_declared_beside_it() {

@@ -67,7 +67,10 @@ pub static KIND: Kind = Kind {
             identity: &["role", "name"],
             owner: Some("role"),
             document: Some(("policy", Dialect::Iam)),
-            also_declared_by: &[("aws_iam_role", "inline_policy", "name")],
+            also_declared_by: &[
+                ("aws_iam_role", "inline_policy", "name"),
+                ("aws_iam_role_policies_exclusive", "policy_names", "role_name"),
+            ],
             defaults: &[],
             written: &["name", "policy", "role"],
             left_out: &[
@@ -84,6 +87,7 @@ pub static KIND: Kind = Kind {
             also_declared_by: &[
                 ("aws_iam_role", "managed_policy_arns", "name"),
                 ("aws_iam_policy_attachment", "roles", "roles"),
+                ("aws_iam_role_policy_attachments_exclusive", "policy_arns", "role_name"),
             ],
             defaults: &[],
             written: &["policy_arn", "role"],

@@ -1,6 +1,6 @@
 //! Decides on every entity: the verdict, and what is to be done with its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Candidate, Step, Steps, Survey};
 use crate::desired::Found;
@@ -14,6 +14,7 @@ use crate::resource::parts::managed_elsewhere;
 use crate::resource::{Entity, JsonOnly, resource_type};
 use crate::summary::{Conflict, FileChange, KindSummary, Skipped, Standing};
 use crate::terraform::align::apply_keeping_alignment;
+use crate::terraform::edit::append_blocks;
 use crate::terraform::format;
 use crate::terraform::read::{declarations, means_the_same};
 
@@ -81,9 +82,11 @@ impl<'a> Steps<'a> {
             }
             _ => false,
         };
+        let mut is_found = false;
         if json_only.is_none()
             && let Some(found) = self.find(&candidate)
         {
+            is_found = true;
             let own = candidate.entity().terraform_path();
             let is_elsewhere = |index: &usize| self.desired.at(*index).file != own;
             if !self.options.overwrite
@@ -102,7 +105,9 @@ impl<'a> Steps<'a> {
         let is_tombstone = desired.as_deref().is_some_and(is_tombstone);
         let has_base = base.is_some();
         let is_somebodys = desired.is_some() && !is_rendering && !is_tombstone;
-        if is_somebodys && json_only.is_none() && !self.options.overwrite {
+        let has_others =
+            || !is_found && self.desired.declares_others(&terraform_path, &Found::default());
+        if is_somebodys && json_only.is_none() && (!self.options.overwrite || has_others()) {
             // The file is there and says nothing of the entity.
             return self.decide_undeclared(entity, base, base_content, desired, summary);
         }
@@ -215,14 +220,17 @@ impl<'a> Steps<'a> {
         let path = entity.terraform_path();
         let json = entity.json();
         let is_base = json == base_content || base.as_ref().is_some_and(|it| it.json() == json);
-        let verdict = match (self.is_overwriting(), is_base) {
+        let verdict = match (self.is_overwriting() || base.is_none(), is_base) {
             (true, _) => Verdict::Drifted,
             (false, true) => Verdict::Pending,
             (false, false) => Verdict::Conflicting,
         };
         let is_forced = verdict == Verdict::Drifted;
         let (terraform, json) = match is_forced {
-            true => (Action::Write, if is_base { Action::Keep } else { Action::Write }),
+            true => {
+                let json = if is_base { Action::Keep } else { Action::Write };
+                (self.appended(entity.as_ref()), json)
+            }
             false => (Action::Keep, Action::Keep),
         };
         self.count(entity.as_ref(), verdict, base.is_some(), &path, summary);
@@ -240,6 +248,24 @@ impl<'a> Steps<'a> {
         self.refer(entity.as_ref(), None, is_forced);
         self.steps.push(Step { entity, is_actual: true, terraform, json, is_forced });
         Ok(())
+    }
+
+    /// Adds an entity to what its file holds of others.
+    fn appended(&self, entity: &dyn Entity) -> Action {
+        let path = entity.terraform_path();
+        let Some(text) = self.desired.text(&path) else { return Action::Write };
+        let body = entity.terraform(&self.context);
+        let addresses = body.declarations().map(|(address, _)| address.to_string()).collect();
+        let blocks = match self.options.coverage.imports {
+            true => format::file(&body),
+            false => format::file(&body.without_imports()),
+        };
+        let splices = vec![append_blocks(&text, &blocks)];
+        Action::Edit(Edits {
+            splices: BTreeMap::from([(path, splices)]),
+            new: addresses,
+            ..Edits::default()
+        })
     }
 
     /// What people's files say of an entity; none: nothing, or it is not for Terraform.
