@@ -204,7 +204,7 @@ impl Exports<'_> {
             out.push('\n');
             commits(&mut out, self.history, "By");
         }
-        out.push_str("\nLater changes are added to it until it is merged.\n");
+        out.push_str("\nLater changes are added to it until it is merged; changes to its branch are overwritten.\n");
         bounded(out)
     }
 }
@@ -566,7 +566,7 @@ This pull request closes by itself once both sides are the same. Until then bran
             "What changed in AWS and `main` does not have yet. Merging it changes nothing in AWS.\n\
              \n2 roles:\n\n- `a`\n- `b`\n\n1 user:\n\n- `u`\n\n\nBy:\n\n\
              - 3f2a9c1d00 of 2026-11-22 by `bob@example.com`: `iam: UpdateRole on role a`\n\
-             \nLater changes are added to it until it is merged.\n"
+             \nLater changes are added to it until it is merged; changes to its branch are overwritten.\n"
         );
     }
 

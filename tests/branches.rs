@@ -316,6 +316,36 @@ fn elsewhere_than_on_github_the_branch_is_named() {
 }
 
 #[test]
+fn branch_of_what_neither_side_has_any_more_goes() {
+    let case = Case::new();
+    case.edit(FILE, WHAT_DEPLOY_DOES, "\"by git\"");
+    case.aws.world().roles.retain(|role| role.name != "deploy");
+    case.sync(&[]).succeeded();
+    assert!(case.bare.head(CONFLICT).is_some());
+    case.bare.commit("main", &[(FILE, None), (JSON, None)], "merge");
+    case.sync(&[]).succeeded();
+    assert_eq!(case.bare.head(CONFLICT), None);
+    assert!(!case.github.world().pulls[0].is_open);
+    assert_eq!(case.status().0, Some(0));
+}
+
+/// An output still says its ARN.
+#[test]
+fn what_is_held_back_is_out_of_step() {
+    let case = Case::new();
+    let output = "output \"a\" {\n  value = aws_iam_role.deploy.arn\n}\n";
+    case.bare.commit("main", &[("terraform/outputs.tf", Some(output))], "an output");
+    case.aws.world().roles.retain(|role| role.name != "deploy");
+    case.sync(&[]).succeeded();
+    assert!(case.bare.files("main").contains(&FILE.to_owned()));
+    assert_eq!((case.status().0, case.standing("deploy").as_str()), (Some(3), "conflicting"));
+    case.bare.commit("main", &[("terraform/outputs.tf", None)], "no output");
+    case.sync(&[]).succeeded();
+    assert!(!case.bare.files("main").contains(&FILE.to_owned()));
+    assert_eq!(case.status().0, Some(0));
+}
+
+#[test]
 fn accounts_in_folders_have_branches_of_their_own() {
     let case = Case::new();
     let folder = "accounts/111122223333";

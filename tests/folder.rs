@@ -1217,6 +1217,18 @@ mod edits {
     }
 
     #[test]
+    fn file_that_nobody_edited_keeps_its_line_ends() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = place.read(FILE).replace('\n', "\r\n");
+        place.write(FILE, &text);
+        place.run(&[]).succeeded().assert_still();
+        account.role("deploy")["Description"] = json!("changed");
+        place.export(&account, &[]).succeeded();
+        assert_eq!(place.read(FILE), text.replace("for tests", "changed"));
+    }
+
+    #[test]
     fn what_a_person_told_terraform_to_forget_stays_forgotten() {
         let account = Account::small();
         let place = Place::with(&account);

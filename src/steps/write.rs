@@ -7,6 +7,7 @@ use crate::aws::Account;
 use crate::in_place::merged;
 use crate::invisible::visible;
 use crate::resource::{KINDS, Kind};
+use crate::summary::Standing;
 use crate::terraform::Address;
 use crate::terraform::align::apply_keeping_alignment;
 use crate::terraform::edit::{Splice, apply};
@@ -233,6 +234,10 @@ impl<'a> Steps<'a> {
             summary.removed.retain(|removed| *removed != name);
             summary.removed_keys.retain(|removed| *removed != key);
             summary.conflicting.push(path.clone());
+            for entity in summary.standings.iter_mut().filter(|entity| entity.key == key) {
+                entity.standing = Standing::Conflicting;
+                entity.detail = Some(format!("{path}: {reason}"));
+            }
         }
         self.summary.held_back.push((kind.plural, key));
         self.summary.notes.push(format!("`{path}` stays as it is: {reason}"));
@@ -261,6 +266,10 @@ impl<'a> Steps<'a> {
                             .filter(|part| !part.is_empty())
                             .collect::<Vec<_>>()
                             .join("\n");
+                    }
+                    // As the folder has line ends already.
+                    if self.module.raw(&path)?.is_some_and(|old| old.contains("\r\n")) {
+                        text = text.replace('\n', "\r\n");
                     }
                     directory.write(&path, text.as_bytes())?;
                 }

@@ -17,7 +17,7 @@ use crate::event::{Record, Touched, touched};
 use crate::export;
 use crate::github::{GitHubError, is_passing};
 use crate::repository::{Expected, GitError, History, Oid, Reason, Tree};
-use crate::resource::{Inventory, Kind, Reading};
+use crate::resource::{Inventory, KINDS, Kind, Reading};
 use crate::steps::Options;
 use crate::summary::{Conflict, Failure, FileChange, Place, Standing};
 
@@ -58,6 +58,23 @@ impl Run<'_> {
                     over.push((branch, *at, kind.one, entity.name.clone()));
                 }
             }
+        }
+        // Of what neither side has any more nobody speaks, where everything was read.
+        let is_whole = self.outcome.summary.failures.is_empty()
+            && seen.inventory.readings.len() == KINDS.len()
+            && seen.inventory.readings.iter().all(|(kind, reading)| {
+                reading.named.is_none() && reading.complete.contains(kind.folders[0])
+            });
+        let kinds = &self.outcome.summary.kinds;
+        let spoken: BTreeSet<String> = kinds
+            .iter()
+            .flat_map(|kind| &kind.standings)
+            .map(|entity| conflict::branch(&prefix, &entity.terraform_path))
+            .collect();
+        for (branch, at) in there.iter().filter(|(branch, _)| is_whole && !spoken.contains(*branch))
+        {
+            let name = branch.strip_prefix(&start).unwrap_or(branch);
+            over.push((branch.clone(), *at, "entity", name.to_owned()));
         }
         for (branch, at, kind, name) in over {
             let removed = self.resolve(&branch, at, kind, &name);
