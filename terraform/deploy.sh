@@ -11,6 +11,8 @@ cd "$module"
 umask 077
 export AWS_PAGER='' TF_IN_AUTOMATION=1
 
+# What the image is built from; `.dockerignore` lets nothing else in.
+sources=(.dockerignore Cargo.lock Cargo.toml Dockerfile benches src templates)
 missing=()
 
 lacks() {
@@ -19,7 +21,7 @@ lacks() {
 
 stop_if_something_is_missing() {
     [ "${#missing[@]}" -gt 0 ] || return 0
-    printf 'error: cannot %s, since something is missing:\n' "$command" >&2
+    printf 'error: `make %s` does not start, since something is missing:\n' "$command" >&2
     printf '  - %s\n' "${missing[@]}" >&2
     exit 1
 }
@@ -70,13 +72,6 @@ find_engine() {
     lacks "a running ${ENGINE:-docker, podman or buildah}, to build the image"
 }
 
-check_account() {
-    has aws || return 0
-    if ! account=$(aws sts get-caller-identity --query Account --output text 2>/dev/null); then
-        lacks 'credentials of AWS: set AWS_PROFILE, or run `aws login` or `aws configure`'
-    fi
-}
-
 check_variables() {
     has terraform || return 0
     local output
@@ -96,9 +91,16 @@ check_variables() {
     else
         IFS='|' read -r name region repository architecture secret expected \
             < <(sed -n 's/^"\(.*|.*\)"$/\1/p' <<<"$output")
-        if [ -n "$expected" ] && [ -n "${account:-}" ] && [ "$expected" != "$account" ]; then
-            lacks "credentials of account $expected, which account_id names; these are of $account"
-        fi
+    fi
+}
+
+check_account() {
+    has aws || return 0
+    if ! account=$(aws sts get-caller-identity --region "${region:-us-east-1}" \
+        --query Account --output text 2>/dev/null); then
+        lacks 'credentials of AWS: set AWS_PROFILE, or run `aws login` or `aws configure`'
+    elif [ -n "${expected:-}" ] && [ "$expected" != "$account" ]; then
+        lacks "credentials of account $expected, which account_id names; these are of $account"
     fi
 }
 
@@ -107,12 +109,25 @@ has_token() {
         --query 'length(keys(VersionIdsToStages || `{}`))' --output text 2>/dev/null | grep -q '^[1-9]'
 }
 
-check_token() {
+check_new_token() {
     if [ -n "${TOKEN_FILE:-}" ]; then
         [ -s "$TOKEN_FILE" ] || lacks "a token in the file \`$TOKEN_FILE\`, which TOKEN_FILE names"
-    elif [ -n "${account:-}" ] && [ -n "${secret:-}" ] && ! has_token && ! is_terminal; then
+    elif ! is_terminal; then
         lacks "the token or the App's private key: TOKEN_FILE, or a terminal to ask at"
     fi
+}
+
+check_token() {
+    if [ -n "${TOKEN_FILE:-}" ] || [ -z "${account:-}" ] || [ -z "${secret:-}" ] || ! has_token; then
+        check_new_token
+    fi
+}
+
+check_sources() {
+    local part
+    for part in "${sources[@]}"; do
+        [ -e "$source/$part" ] || lacks "\`$part\` in $source, which the image is built from"
+    done
 }
 
 check_approval() {
@@ -128,7 +143,7 @@ checksum() {
 # The same sources are the same tag, on any machine and with or without Git.
 tag_of_sources() {
     cd "$source"
-    find Dockerfile .dockerignore Cargo.toml Cargo.lock src templates benches -type f -print0 2>/dev/null |
+    find "${sources[@]}" -type f -print0 |
         LC_ALL=C sort -z |
         while IFS= read -r -d '' file; do
             printf '%s %s\n' "$file" "$(checksum <"$file")"
@@ -185,8 +200,10 @@ put_token() {
 
 deploy() {
     say "Deploying $name to account $account in $region, for $repository"
-    apply -target=aws_ecr_repository.this
-    registry=$(terraform output -raw registry)
+    if ! registry=$(terraform output -raw registry 2>/dev/null); then
+        apply -target=aws_ecr_repository.this
+        registry=$(terraform output -raw registry)
+    fi
     tag=$architecture-$(tag_of_sources)
     if ! digest=$(digest_in_registry); then
         build_and_push
@@ -225,11 +242,12 @@ destroy() {
 
 command=${1:-}
 check_programs
-check_account
 case "$command" in
     deploy)
         find_engine
+        check_sources
         check_variables
+        check_account
         check_token
         check_approval
         stop_if_something_is_missing
@@ -237,15 +255,14 @@ case "$command" in
         ;;
     token)
         check_variables
-        if [ -z "${TOKEN_FILE:-}" ] && ! is_terminal; then
-            lacks "the token or the App's private key: TOKEN_FILE, or a terminal to ask at"
-        fi
-        check_token
+        check_account
+        check_new_token
         stop_if_something_is_missing
         put_token
         ;;
     destroy)
         check_variables
+        check_account
         check_approval
         case "${STATE:-}" in
             '' | delete) ;;
