@@ -16,8 +16,8 @@ WORKDIR /src
 RUN set -eu; \
     : "${TARGETARCH:=$(dpkg --print-architecture)}"; \
     case "$TARGETARCH" in \
-      amd64) cpu=x86_64; gcc=gcc-x86-64-linux-gnu; loader=lib64/ld-linux-x86-64.so.2 ;; \
-      arm64) cpu=aarch64; gcc=gcc-aarch64-linux-gnu; loader=lib/ld-linux-aarch64.so.1 ;; \
+      amd64) cpu=x86_64; gcc="gcc-x86-64-linux-gnu"; loader=lib64/ld-linux-x86-64.so.2 ;; \
+      arm64) cpu=aarch64; gcc="gcc-aarch64-linux-gnu"; loader=lib/ld-linux-aarch64.so.1 ;; \
       *) echo "no build for the architecture '$TARGETARCH': only amd64 and arm64" >&2; exit 1 ;; \
     esac; \
     libraries=/lib/$cpu-linux-gnu; \
@@ -43,7 +43,7 @@ RUN set -eu; \
     case "$TARGETARCH" in amd64) cpu=x86_64 ;; arm64) cpu=aarch64 ;; esac; \
     folder=target; strip=strip; \
     if [ "$cpu" != "$(uname -m)" ]; then \
-      export CARGO_BUILD_TARGET=$cpu-unknown-linux-gnu; \
+      export CARGO_BUILD_TARGET="$cpu-unknown-linux-gnu"; \
       export CC_x86_64_unknown_linux_gnu=x86_64-linux-gnu-gcc; \
       export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc; \
       export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=x86_64-linux-gnu-gcc; \
