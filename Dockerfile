@@ -41,7 +41,7 @@ ARG PROFILE=release
 RUN set -eu; \
     : "${TARGETARCH:=$(dpkg --print-architecture)}"; \
     case "$TARGETARCH" in amd64) cpu=x86_64 ;; arm64) cpu=aarch64 ;; esac; \
-    folder=target; strip=strip; \
+    folder=target; strip="strip"; \
     if [ "$cpu" != "$(uname -m)" ]; then \
       export CARGO_BUILD_TARGET="$cpu-unknown-linux-gnu"; \
       export CC_x86_64_unknown_linux_gnu=x86_64-linux-gnu-gcc; \
