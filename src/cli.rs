@@ -242,6 +242,9 @@ fn run_export(
         ..Choices::default()
     };
     let coverage = Coverage::new(choices, settings::of_folder(&arguments.to)?);
+    if is_adopting {
+        adopt::refuse_without_terraform(&arguments.to.join(coverage.prefix()))?;
+    }
     let settings = ExportSettings {
         from: arguments.from,
         to: arguments.to,

@@ -100,6 +100,20 @@ impl Directory {
         Directory { root: root.to_owned(), dry_run, made: Default::default() }
     }
 
+    /// Where a file is written: a link to a file of the same folder stays a link. One that leads
+    /// out of it is replaced, so that what is in a repository never says what else is written.
+    fn place(&self, path: &str) -> PathBuf {
+        let path = self.root.join(path);
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+        if is_link
+            && let (Ok(target), Ok(root)) = (fs::canonicalize(&path), fs::canonicalize(&self.root))
+            && target.starts_with(root)
+        {
+            return target;
+        }
+        path
+    }
+
     /// Best effort: what stays is discarded the next time.
     fn discard(&self, path: &Path) {
         if !self.dry_run {
@@ -144,7 +158,7 @@ impl Files for Directory {
         if self.dry_run {
             return Ok(());
         }
-        let path = self.root.join(path);
+        let path = self.place(path);
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             anyhow::bail!("`{}` is no file name", path.display());
         };
@@ -156,6 +170,9 @@ impl Files for Directory {
             let mut file = fs::File::create(&unfinished)?;
             file.write_all(content)?;
             drop(file);
+            if let Ok(old) = fs::metadata(&path) {
+                fs::set_permissions(&unfinished, old.permissions())?;
+            }
             fs::rename(&unfinished, &path)
         };
         write()
@@ -205,6 +222,32 @@ mod tests {
         let error = directory.write("roles/a.json", b"1").unwrap_err();
         assert!(error.to_string().contains("cannot write"));
         assert_eq!(fs::read_dir(folder.path().join("roles")).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_within_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let directory = Directory::new(folder.path(), false);
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir_all(at("shared")).unwrap();
+        fs::create_dir_all(at("terraform")).unwrap();
+        fs::write(at("shared/a.tf"), "old").unwrap();
+        fs::set_permissions(at("shared/a.tf"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("../shared/a.tf", at("terraform/a.tf")).unwrap();
+        directory.write("terraform/a.tf", b"new").unwrap();
+        assert!(at("terraform/a.tf").is_symlink());
+        assert_eq!(fs::read(at("shared/a.tf")).unwrap(), b"new");
+        let mode = fs::metadata(at("shared/a.tf")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+
+        let theirs = outside.path().join("profile");
+        fs::write(&theirs, "theirs").unwrap();
+        symlink(&theirs, at("terraform/b.tf")).unwrap();
+        directory.write("terraform/b.tf", b"new").unwrap();
+        assert!(!at("terraform/b.tf").is_symlink());
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
     }
 
     #[test]

@@ -78,7 +78,7 @@ struct Whose {
 impl Found {
     /// Whether it comes from this repository, and not from somebody's fork with such a branch.
     fn is_ours(&self) -> bool {
-        self.state == "open" && self.head.repo.is_some() && self.head.repo == self.base.repo
+        self.head.repo.is_some() && self.head.repo == self.base.repo
     }
 
     fn into_pull_request(self) -> PullRequest {
@@ -147,10 +147,19 @@ impl PullRequests {
     pub fn find_open(&self, branch: &str, base: &str) -> anyhow::Result<Option<PullRequest>> {
         let head = format!("{}:{branch}", self.owner);
         // GitHub passes over a filter that it does not understand.
-        let mut found = self.list(&[("head", &head), ("base", base)], |found| {
+        let mut found = self.list("open", &[("head", &head), ("base", base)], |found| {
             found.head.branch == branch && found.base.branch == base
         })?;
         Ok(if found.is_empty() { None } else { Some(found.remove(0)) })
+    }
+
+    /// The last one that was closed.
+    fn find_closed(&self, branch: &str, base: &str) -> anyhow::Result<Option<PullRequest>> {
+        let head = format!("{}:{branch}", self.owner);
+        let found = self.list("closed", &[("head", &head), ("base", base)], |found| {
+            found.head.branch == branch && found.base.branch == base
+        })?;
+        Ok(found.into_iter().max_by_key(|found| found.number))
     }
 
     /// The open pull requests for a base whose branches begin so.
@@ -159,7 +168,7 @@ impl PullRequests {
     ///
     /// As [`PullRequests::find_open`].
     pub fn list_open(&self, start: &str, base: &str) -> anyhow::Result<Vec<PullRequest>> {
-        self.list(&[("base", base)], |found| {
+        self.list("open", &[("base", base)], |found| {
             found.head.branch.starts_with(start) && found.base.branch == base
         })
     }
@@ -178,11 +187,12 @@ impl PullRequests {
         title: &str,
         body: &str,
     ) -> anyhow::Result<PullRequest> {
-        self.open_or_revise(branch, base, title, |_| body.to_owned())
+        self.open_or_revise(branch, base, title, false, |_| body.to_owned())
     }
 
-    /// As [`PullRequests::open_or_update`], with a text that goes on from the one that is there;
-    /// that of a new pull request goes on from nothing.
+    /// As [`PullRequests::open_or_update`], with a text that goes on from the one that is there. If
+    /// none is open it goes on from that of the last one that was closed, if `goes_on`, else from
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -192,6 +202,7 @@ impl PullRequests {
         branch: &str,
         base: &str,
         title: &str,
+        goes_on: bool,
         body: impl Fn(&str) -> String,
     ) -> anyhow::Result<PullRequest> {
         let update = |found: PullRequest| {
@@ -201,7 +212,9 @@ impl PullRequests {
         if let Some(found) = self.find_open(branch, base)? {
             return update(found);
         }
-        let body = body("");
+        let closed = if goes_on { self.find_closed(branch, base)? } else { None };
+        let body =
+            body(&closed.map(|closed| closed.body.replace("\r\n", "\n")).unwrap_or_default());
         let text = json!({"title": title, "body": body, "head": branch, "base": base});
         let opened = self.call(Call::Open, |client, url| {
             client.post(format!("{url}/{}/pulls", self.path)).json(&text)
@@ -309,13 +322,16 @@ impl PullRequests {
 
     fn list(
         &self,
+        state: &str,
         filter: &[(&str, &str)],
         is_wanted: impl Fn(&Found) -> bool,
     ) -> anyhow::Result<Vec<PullRequest>> {
         let mut wanted = Vec::new();
-        let filter = [&[("state", "open")], filter].concat();
+        let filter = [&[("state", state)], filter].concat();
         self.pages(Call::Find, "pulls", &filter, |found: Vec<Found>| {
-            let ours = found.into_iter().filter(|found| found.is_ours() && is_wanted(found));
+            let ours = found
+                .into_iter()
+                .filter(|found| found.state == state && found.is_ours() && is_wanted(found));
             wanted.extend(ours.map(Found::into_pull_request));
             true
         })

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::json::Json;
 use crate::policy_document::Document;
-use crate::terraform::edit::{Match, Meaning, compare};
+use crate::terraform::edit::{Match, Meaning, compare, may_be_unmoved};
 use crate::terraform::node::{Content, Node};
 
 /// What one entity's resources say, by what each of them is in AWS.
@@ -150,13 +150,24 @@ impl Resource {
         })
     }
 
-    /// Whether what this says may be the one as well as the other, which are not the same.
+    /// Whether what is unknown here may be the one as well as the other, which are not the same.
     fn lost(&self, base: &Resource, actual: &Resource) -> bool {
         let is_assumed = |name: &str, other: &Resource| {
             match_arguments(self.arguments.get(name), other.arguments.get(name)) == Match::Assumed
         };
+        // The known part was edited, and AWS has it; the unknown part has to be what it was.
+        let is_moved = |name: &str| match [self, base, actual].map(|it| it.arguments.get(name)) {
+            [
+                Some(Argument::Read(node)),
+                Some(Argument::Known { value: before, meaning }),
+                Some(Argument::Known { value: after, .. }),
+            ] => !may_be_unmoved(node, before, after, *meaning),
+            _ => false,
+        };
         base.differing(actual).into_iter().any(|name| {
-            !self.ignored.contains(name) && is_assumed(name, base) && is_assumed(name, actual)
+            !self.ignored.contains(name)
+                && is_assumed(name, actual)
+                && (is_assumed(name, base) || is_moved(name))
         })
     }
 

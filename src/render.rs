@@ -258,9 +258,34 @@ impl Proposal {
             let (_, reading) = of_kind.expect("its kind is read");
             reading.entities.push(entity);
         }
+        let is_gone = |path: &&String| {
+            bases.contains_key(*path) && !paths_of(&readings).any(|found| found == **path)
+        };
+        for path in changed.iter().filter(is_gone) {
+            problems.extend(still_used(bases[path].as_ref(), path, &readings));
+        }
         let entities = Inventory { readings, ..Inventory::default() };
         Ok(Proposal { base, entities, account, paths, changed, takes_back, problems })
     }
+}
+
+fn paths_of(readings: &[(&'static Kind, Reading)]) -> impl Iterator<Item = String> {
+    readings.iter().flat_map(|(_, reading)| reading.entities.iter().map(|it| it.json_path()))
+}
+
+/// AWS deletes nothing that others have: an apply would fail halfway.
+fn still_used(
+    removed: &dyn Entity,
+    path: &str,
+    readings: &[(&'static Kind, Reading)],
+) -> Option<Problem> {
+    let users = readings.iter().flat_map(|(_, reading)| &reading.entities);
+    let mentions = |user: &&Box<dyn Entity>| {
+        user.mentions().iter().any(|(_, arn)| !arn.is_empty() && *arn == removed.arn())
+    };
+    let user = users.filter(|user| user.json_path() != path).find(mentions)?;
+    let user = user.json_path();
+    Some(Problem::at(path, format!("it is gone, and `{}` still names its ARN", visible(&user))))
 }
 
 /// A reading of everything there is.
@@ -283,6 +308,9 @@ fn entity(kind: &Kind, path: &str, content: &[u8]) -> Result<Box<dyn Entity>, Pr
         let before = content[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         Problem { line: Some(before + 1), ..Problem::at(path, "the text is not UTF-8".to_owned()) }
     })?;
+    if let Some(fault) = no_object(text) {
+        return Err(Problem { line: Some(1), ..Problem::at(path, fault.to_owned()) });
+    }
     let entity = (kind.parse)(text).map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or(&message);
@@ -299,6 +327,16 @@ fn entity(kind: &Kind, path: &str, content: &[u8]) -> Result<Box<dyn Entity>, Pr
         return Err(Problem::at(path, fault));
     }
     Ok(entity)
+}
+
+/// Why a text is not even an object, where the parser's words would not help.
+fn no_object(text: &str) -> Option<&'static str> {
+    match text.trim_start().chars().next() {
+        None => Some("the file is empty: delete it, or write the entity's JSON"),
+        Some('\u{feff}') => Some("the file begins with a byte order mark, which JSON may not"),
+        Some('{') => None,
+        Some(_) => Some("the file does not hold a JSON object, `{…}`"),
+    }
 }
 
 /// What no export would have written in a file that a person changed.

@@ -205,6 +205,12 @@ impl Summary {
         out
     }
 
+    /// What stands in the way of an entity in conflict, if it is not that both sides changed.
+    pub fn obstacle(&self, kind: &str, key: &str) -> Option<&str> {
+        let found = self.conflicts.iter().find(|it| it.kind.plural == kind && it.key == key);
+        found.and_then(|conflict| conflict.reason.as_deref())
+    }
+
     fn print(&self, out: &mut String) -> fmt::Result {
         let account = match &self.account {
             Some(account) => format!("account `{account}`"),
@@ -240,15 +246,7 @@ impl Summary {
             "edited in Git and not yet in AWS, left alone",
             files(|kind| &kind.pending),
         )?;
-        let hint = match self.is_of_folder {
-            true => " (`--overwrite` takes AWS's version)",
-            false => "",
-        };
-        print_files(
-            out,
-            &format!("edited in Git and changed in AWS, left alone{hint}"),
-            files(|kind| &kind.conflicting),
-        )?;
+        self.print_conflicts(out)?;
         for place in &self.places {
             let what = match place.path.as_str() {
                 "" => "what AWS changed".to_owned(),
@@ -295,6 +293,39 @@ impl Summary {
         }
         if self.is_still() {
             writeln!(out, "\nnothing changed, nothing written")?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    /// What is held back is told in a note, and no version of AWS's could take its place.
+    fn print_conflicts(&self, out: &mut String) -> fmt::Result {
+        let is_held_back = |kind: &KindSummary, key: &String| {
+            self.held_back.iter().any(|(of, held)| *of == kind.kind && held == key)
+        };
+        let of_kind = |kind: &'_ KindSummary| {
+            let standings = kind.standings.iter();
+            let conflicting = |it: &&EntityStanding| it.standing == Standing::Conflicting;
+            let mut found: Vec<_> = standings.filter(conflicting).cloned().collect();
+            found.retain(|it| !is_held_back(kind, &it.key));
+            found.into_iter().map(|it| (kind.kind, kind.one, it)).collect::<Vec<_>>()
+        };
+        let conflicts: Vec<_> = self.kinds.iter().flat_map(of_kind).collect();
+        if conflicts.is_empty() {
+            return Ok(());
+        }
+        let hint = match self.is_of_folder {
+            true => " (`--overwrite` takes AWS's version)",
+            false => "",
+        };
+        writeln!(out, "\nedited in Git and changed in AWS, left alone{hint}:")?;
+        for (kind, one, entity) in conflicts {
+            let path = entity.detail.as_deref().unwrap_or(&entity.terraform_path);
+            writeln!(out, "  {one} `{}` in `{}`", shortened(&entity.name), visible(path))?;
+            if let Some(obstacle) = self.obstacle(kind, &entity.key) {
+                writeln!(out, "    {}", shortened(obstacle))?;
+            }
         }
         Ok(())
     }

@@ -200,3 +200,20 @@ fn where_files_and_aws_differ_the_files_are_ahead() {
     repository.export(&emulator, &[]);
     assert_eq!(differences(&before, &repository.tree()), ["changed roles/orders-reader.json"]);
 }
+
+#[test]
+fn folder_without_terraform_is_refused() {
+    let emulator = Emulator::start(None);
+    let repository = Repository::new();
+    std::fs::create_dir(repository.root()).expect("a folder");
+    let refused = |arguments: &[&str], says: &str| {
+        let outcome = adopt(&repository, &emulator, arguments);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(outcome.stderr.contains(says), "{outcome}");
+        assert!(repository.tree().iter().all(|(path, _)| path == "main.tf"), "{outcome}");
+    };
+    refused(&["elsewhere"], "is not a folder that can be read");
+    refused(&[], "an account that nobody declared yet");
+    repository.write("main.tf", MAIN);
+    refused(&[], "move it to `terraform/`");
+}

@@ -200,10 +200,17 @@ fn conflict_is_a_pull_request_with_both_sides_and_the_rest_is_committed() {
     assert_eq!(case.github.world().pulls.len(), 1);
     assert!(case.github.world().pulls[0].body.clone().expect("a text").contains("by aws, twice"));
 
+    // Somebody closes it while both differ: it is opened again, and who it was stays said.
+    case.github.world().pulls[0].is_open = false;
+    case.sync(&[]).succeeded();
+    let world = case.github.world().pulls.clone();
+    assert_eq!((world.len(), world[1].is_open), (2, true));
+    assert!(world[1].body.clone().expect("a text").contains("id-deploy-mallory"));
+
     // AWS follows Git: the pull request closes with a word, its branch goes, JSON alone is written.
     case.describe("deploy", "by git");
     case.sync(&[]).succeeded();
-    let pull = case.github.world().pulls[0].clone();
+    let pull = case.github.world().pulls[1].clone();
     assert!(!pull.is_open);
     assert_eq!(pull.comments.len(), 1);
     assert_eq!(case.bare.head(CONFLICT), None);

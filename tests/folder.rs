@@ -298,6 +298,14 @@ impl Place {
         Run::of(&output)
     }
 
+    /// What a person is told.
+    fn told(&self, account: &Account) -> String {
+        self.put_files(&account.files());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"));
+        command.args(["export", "-q", "--from"]).arg(self.input()).arg("--to").arg(self.path(""));
+        String::from_utf8(command.output().expect("the program starts").stdout).expect("UTF-8")
+    }
+
     fn export(&self, account: &Account, arguments: &[&str]) -> Run {
         self.export_files(&account.files(), arguments)
     }
@@ -1194,6 +1202,13 @@ mod edits {
         let run = place.export(&account, &[]).succeeded();
         assert_eq!(run.conflicting(), [FILE]);
         assert_eq!(place.tree(), before);
+        let told = place.told(&account);
+        assert!(
+            told.contains(&format!(
+                "  role `deploy` in `{FILE}`\n    `description` of `aws_iam_role.deploy`"
+            )) && told.contains("known to Terraform only"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -1214,6 +1229,22 @@ mod edits {
         );
         place.export(&account, &["--overwrite"]).succeeded();
         assert_eq!(place.tree(), Place::with(&account).tree());
+    }
+
+    #[test]
+    fn file_that_is_not_utf8_is_left_alone() {
+        let mut account = Account::small();
+        let place = Place::with(&account);
+        let text = [place.read(FILE).as_bytes(), b"# \xff\n"].concat();
+        fs::write(place.path(FILE), text).unwrap();
+        let before = place.tree();
+        account.role("deploy")["MaxSessionDuration"] = json!(7200);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(
+            run.summary["notes"][0].as_str().unwrap(),
+            format!("`{FILE}` is not UTF-8; role `deploy` is left alone")
+        );
+        assert_eq!(place.tree(), before);
     }
 
     #[test]

@@ -149,9 +149,11 @@ async fn pull_request_is_opened_once_and_updated_when_its_text_changes() {
 async fn text_goes_on_from_the_one_that_is_there() {
     let case = Case::new();
     let add = |pulls: &PullRequests| {
-        pulls.open_or_revise(BRANCH, "main", "title", |earlier| match earlier.contains('b') {
-            true => earlier.to_owned(),
-            false => format!("{earlier}a\nb"),
+        pulls.open_or_revise(BRANCH, "main", "title", false, |earlier| {
+            match earlier.contains('b') {
+                true => earlier.to_owned(),
+                false => format!("{earlier}a\nb"),
+            }
         })
     };
     assert_eq!(case.call(add).await.unwrap().body, "a\nb");
@@ -471,7 +473,7 @@ impl<'a> Look<'a> {
             }
         }
         let title = conflict.title();
-        let pull = self.pulls.open_or_revise(&branch, "main", &title, body).expect("GitHub");
+        let pull = self.pulls.open_or_revise(&branch, "main", &title, false, body).expect("GitHub");
         (!is_same, pull)
     }
 

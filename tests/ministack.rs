@@ -90,13 +90,16 @@ impl Drop for Ministack {
     }
 }
 
-/// The program as Lambda wants it: a zip with `bootstrap`, without what is for debuggers.
+/// The program as Lambda wants it: a zip with `bootstrap`, without what is for debuggers. It is the
+/// one that `AWS_IAM_GITOPS_BOOTSTRAP` names, such as an image's.
 fn package(folder: &Path) -> PathBuf {
     let (bootstrap, zip) = (folder.join("bootstrap"), folder.join("function.zip"));
+    let program = std::env::var_os("AWS_IAM_GITOPS_BOOTSTRAP")
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_aws-iam-gitops").into());
     let stripped = Command::new("strip")
         .arg("-o")
         .arg(&bootstrap)
-        .arg(env!("CARGO_BIN_EXE_aws-iam-gitops"))
+        .arg(program)
         .status()
         .expect("this test needs the program `strip`");
     assert!(stripped.success());

@@ -504,7 +504,32 @@ mod terraform {
         );
         checkout.commit();
         checkout.remove("policies/upload.json");
+        checkout.edit_json(JSON, |role| role["AttachedManagedPolicies"] = json!([]));
         checkout.refuses(&["error: `policies/upload.json`: Terraform cannot follow: `terraform/outputs.tf` still refers to it"]);
+    }
+
+    #[test]
+    fn policy_that_is_still_attached_does_not_go() {
+        let checkout = Checkout::new();
+        checkout.remove("policies/upload.json");
+        checkout.refuses(&[
+            "error: `policies/upload.json`: it is gone, and `roles/deploy.json` still names its ARN",
+        ]);
+        checkout.edit_json(JSON, |role| role["AttachedManagedPolicies"] = json!([]));
+        checkout.render(&[]).is(0).says(&[&format!("  `{POLICY}`")]);
+    }
+
+    #[test]
+    fn text_that_is_no_object_is_told_plainly() {
+        let checkout = Checkout::new();
+        for (text, fault) in [
+            ("", "line 1: the file is empty"),
+            ("[]", "line 1: the file does not hold a JSON object"),
+            ("\u{feff}{}", "line 1: the file begins with a byte order mark"),
+        ] {
+            checkout.write(JSON, text);
+            checkout.render(&[]).is(1).says(&[fault, "hint: nothing was written"]);
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `adopt`: hand-written Terraform becomes ours without a line of it being rewritten.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{fs, io};
 
 use clap::Args;
 
 use super::{ExportArguments, Output, run_export};
+use crate::error::Refused;
+use crate::invisible::visible;
 
 /// Take over a Terraform repository that people wrote, without rewriting a line
 ///
@@ -72,4 +75,34 @@ pub fn adopt(command: AdoptCommand, quiet: bool) -> anyhow::Result<ExitCode> {
         concurrency: 8,
     };
     run_export(arguments, true, quiet)
+}
+
+/// Where nothing is declared everything would be written anew, next to files that were meant.
+pub fn refuse_without_terraform(folder: &Path) -> anyhow::Result<()> {
+    let shown = visible(&folder.display().to_string()).into_owned();
+    let Ok(beside) = has_terraform(folder) else {
+        let hint = "name the folder of the repository, which holds `terraform/`";
+        return Err(
+            Refused { error: format!("`{shown}` is not a folder that can be read"), hint }.into()
+        );
+    };
+    if has_terraform(&folder.join("terraform")).unwrap_or(false) {
+        return Ok(());
+    }
+    let hint = match beside {
+        true => "its Terraform lies beside it: move it to `terraform/`, which keeps its state",
+        false => "`aws-iam-gitops export` writes an account that nobody declared yet",
+    };
+    Err(Refused { error: format!("`{shown}` has no Terraform files in `terraform/`"), hint }.into())
+}
+
+fn has_terraform(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".tf") || name.ends_with(".tf.json") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

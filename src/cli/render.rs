@@ -82,6 +82,7 @@ pub fn run(command: RenderCommand) -> anyhow::Result<ExitCode> {
 fn text(outcome: &Outcome, base: &str) -> String {
     let short = outcome.base.get(..7).unwrap_or(&outcome.base);
     let mut out = match outcome.changed.len() {
+        0 if !outcome.problems.is_empty() => String::new(),
         0 => format!("no raw JSON changed since `{}` (`{short}`)\n", inert(base)),
         1 => format!("1 file of raw JSON changed since `{}` (`{short}`)\n", inert(base)),
         many => format!("{many} files of raw JSON changed since `{}` (`{short}`)\n", inert(base)),

@@ -121,6 +121,9 @@ fn text(summary: &Summary, branch: Option<&str>) -> String {
                 Some(detail) => writeln!(out, "  {one} `{name}`  {}", visible(detail)),
                 None => writeln!(out, "  {one} `{name}`"),
             };
+            if let Some(obstacle) = summary.obstacle(kind, &entity.key) {
+                let _ = writeln!(out, "    {}", visible(obstacle));
+            }
         }
         if let more @ 1.. = group.len().saturating_sub(SHOWN) {
             let _ = writeln!(out, "  and {more} more");
@@ -139,6 +142,7 @@ fn value(summary: &Summary) -> Value {
             "name": entity.name,
             "standing": entity.standing,
             "detail": entity.detail,
+            "obstacle": summary.obstacle(kind, &entity.key),
         })
     });
     json!({

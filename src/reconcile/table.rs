@@ -56,7 +56,7 @@ const PARTLY: &[Row] = &[
     ("x 1", "x ?", "y 2", Drifted, "nothing: the edit ends at `?`, so it is Conflicting"),
     ("x 1", "y ?", "x 1", Pending, NOTHING),
     ("x 1", "y ?", "y 1", Converged, JSON),
-    ("x 1", "y ?", "y 2", Converged, JSON),
+    ("x 1", "y ?", "y 2", Conflicting, REQUEST),
     ("x 1", "y ?", "x 2", Conflicting, REQUEST),
     ("x 1", "y ?", "z 1", Conflicting, REQUEST),
     ("x 1", "y ?", "z 2", Conflicting, REQUEST),

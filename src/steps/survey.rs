@@ -337,7 +337,10 @@ impl<'a> Steps<'a> {
 
     /// Why a file cannot be read back, if it cannot.
     pub(super) fn read_back(&mut self, path: &str) -> anyhow::Result<Option<String>> {
-        let Some(text) = self.module.raw(path)? else { return Ok(None) };
+        let Some(text) = self.module.raw(path)? else {
+            let is_there = self.module.text(path)?.is_some();
+            return Ok(is_there.then(|| "is not UTF-8".to_owned()));
+        };
         Ok(self
             .desired
             .add(path, text)

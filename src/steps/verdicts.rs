@@ -377,7 +377,7 @@ impl<'a> Steps<'a> {
             let additions = self.edit(&found, None, Some(entity.as_ref()), false, &is_anothers);
             terraform = Action::Edit(additions.additions());
         }
-        if self.options.proposed && verdict == Verdict::Conflicting {
+        if verdict == Verdict::Conflicting && (self.options.proposed || reason.is_none()) {
             // Of what is in the way, a value that is left open is the least obvious.
             let is_anothers = self.is_anothers();
             let to = Some(entity.as_ref());

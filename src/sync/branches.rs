@@ -166,7 +166,7 @@ impl Run<'_> {
         }
         let url = match pulls {
             Some(pulls) => Some(block_in_place(|| {
-                pulls.open_or_revise(branch, &default, &text.title(), body)
+                pulls.open_or_revise(branch, &default, &text.title(), there.is_some(), body)
             })?)
             .map(|pull| pull.url),
             None => None,

@@ -5,6 +5,7 @@
 //! [`Node`]s; how they are laid out is looked up in the text around them. Printing is left to
 //! [`super::format`], blanks that depend on other lines to [`super::align`].
 
+mod assumed;
 mod body;
 mod compare;
 mod container;
@@ -16,6 +17,7 @@ mod value;
 
 use std::ops::Range;
 
+pub use assumed::may_be_unmoved;
 pub use body::{
     append_blocks, insert_attribute, insert_blocks_after, remove_attribute, remove_block,
 };
