@@ -11,6 +11,7 @@ pub mod fake_github;
 pub mod gate;
 pub mod git_server;
 pub mod history;
+pub mod infrastructure;
 pub mod module;
 pub mod python;
 pub mod random;
