@@ -21,7 +21,10 @@ resource "aws_lambda_function" "this" {
   }
 
   environment {
-    variables = { for name, value in local.settings : "AWS_IAM_GITOPS_${name}" => value if value != null }
+    variables = merge(
+      { for name, value in local.settings : "AWS_IAM_GITOPS_${name}" => value if value != null },
+      { "AWS_IAM_GITOPS_${var.github_app_id == null ? "TOKEN_SECRET" : "GITHUB_APP_KEY_SECRET"}" = aws_secretsmanager_secret.this.arn },
+    )
   }
 
   # It must not run before it may log and read: Lambda would make a log group of its own.
@@ -49,9 +52,7 @@ locals {
     CONCURRENCY                = var.concurrency == null ? null : tostring(var.concurrency)
     PAUSE                      = var.pause == null ? null : tostring(var.pause)
     LEASE                      = var.lease == null ? null : tostring(var.lease)
-    TOKEN_SECRET               = var.github_app_id == null ? aws_secretsmanager_secret.this.arn : null
     GITHUB_APP_ID              = var.github_app_id
-    GITHUB_APP_KEY_SECRET      = var.github_app_id == null ? null : aws_secretsmanager_secret.this.arn
     GITHUB_APP_INSTALLATION_ID = var.github_app_installation_id
     GITHUB_API                 = var.github_api
   }
