@@ -30,6 +30,10 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
+is_there() {
+    terraform state show "$1" >/dev/null 2>&1
+}
+
 is_terminal() {
     [ -t 0 ]
 }
@@ -200,10 +204,8 @@ put_token() {
 
 deploy() {
     say "Deploying $name to account $account in $region, for $repository"
-    if ! registry=$(terraform output -raw registry 2>/dev/null); then
-        apply -target=aws_ecr_repository.this
-        registry=$(terraform output -raw registry)
-    fi
+    is_there aws_ecr_repository.this || apply -target=aws_ecr_repository.this
+    registry=$(terraform output -raw registry)
     tag=$architecture-$(tag_of_sources)
     if ! digest=$(digest_in_registry); then
         build_and_push
@@ -217,13 +219,14 @@ deploy() {
     fi
     # The first full export, rather than in some hours. One that finds nothing changed is no commit.
     aws lambda invoke --region "$region" --function-name "$name" --invocation-type Event \
-        --payload '{}' --cli-binary-format raw-in-base64-out /dev/null >/dev/null
+        /dev/null >/dev/null
     say "Deployed. The first full export runs; \`aws logs tail /aws/lambda/$name --region $region\` shows it."
 }
 
 state_has_something() {
     local bucket
-    bucket=$(terraform output -raw state_bucket 2>/dev/null) || return 1
+    is_there 'aws_s3_bucket.state[0]' || return 1
+    bucket=$(terraform output -raw state_bucket)
     aws s3api list-object-versions --bucket "$bucket" --max-items 1 \
         --query 'length([Versions, DeleteMarkers][][])' --output text 2>/dev/null | grep -q '^[1-9]'
 }
@@ -231,7 +234,7 @@ state_has_something() {
 destroy() {
     local approve=()
     say "Destroying $name in account $account in $region"
-    if [ "${STATE:-}" = delete ] && terraform state show 'aws_s3_bucket.state[0]' >/dev/null 2>&1; then
+    if [ "${STATE:-}" = delete ] && is_there 'aws_s3_bucket.state[0]'; then
         apply -target=aws_s3_bucket.state -var state_force_destroy=true
     fi
     [ "${APPROVE:-}" != yes ] || approve=(-input=false -auto-approve)
