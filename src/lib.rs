@@ -18,7 +18,9 @@
 //!    pushes: again from the fetch when somebody else was first.
 //! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
 //! 8. Raw JSON that people edit takes AWS's place in 4 and 5: [`render`].
-//! 9. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 9. [`init`] writes what a repository needs around all that: the workflows that plan and apply,
+//!    whose output goes through [`sanitize`].
+//! 10. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`] do no I/O.
@@ -36,6 +38,7 @@ pub mod export;
 pub mod file_name;
 pub mod github;
 pub mod in_place;
+pub mod init;
 pub mod inventory;
 pub mod invisible;
 pub mod json;
@@ -49,6 +52,7 @@ pub mod reconcile;
 pub mod render;
 pub mod repository;
 pub mod resource;
+pub mod sanitize;
 pub mod scope;
 pub mod session;
 pub mod settings;
