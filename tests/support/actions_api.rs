@@ -176,18 +176,14 @@ fn handle(
     }
     let number = |text: &str| text.parse::<u64>().unwrap_or_default();
     match (method.as_str(), parts.as_slice()) {
-        ("GET", ["git", "ref", "heads", branch @ ..]) => {
-            match (world.heads)(&branch.join("/")) {
-                Some(commit) => (200, json!({"object": {"sha": commit, "type": "commit"}})),
-                None => missing(),
-            }
-        }
+        ("GET", ["git", "ref", "heads", branch @ ..]) => match (world.heads)(&branch.join("/")) {
+            Some(commit) => (200, json!({"object": {"sha": commit, "type": "commit"}})),
+            None => missing(),
+        },
         ("GET", ["issues", issue, "comments"]) => {
             let found = world.comments.iter().enumerate();
             let found = found.filter(|(_, comment)| comment.issue == number(issue));
-            let shown = |(id, comment): (usize, &Comment)| {
-                json!({"id": id, "body": comment.body, "user": {"login": comment.author}})
-            };
+            let shown = |(id, comment): (usize, &Comment)| json!({"id": id, "body": comment.body, "user": {"login": comment.author}});
             (200, found.map(shown).collect())
         }
         ("POST", ["issues", issue, "comments"]) => {
@@ -206,9 +202,7 @@ fn handle(
         }
         ("GET", ["issues"]) => {
             let open = world.issues.iter().enumerate().filter(|(_, issue)| issue.is_open);
-            let shown = |(at, issue): (usize, &Issue)| {
-                json!({"number": at + 1, "title": issue.title, "body": issue.body, "user": {"login": BOT}})
-            };
+            let shown = |(at, issue): (usize, &Issue)| json!({"number": at + 1, "title": issue.title, "body": issue.body, "user": {"login": BOT}});
             (200, open.map(shown).collect())
         }
         ("POST", ["issues"]) => {

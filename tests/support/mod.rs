@@ -11,6 +11,7 @@ pub mod fake_aws;
 pub mod fake_github;
 pub mod gate;
 pub mod git_server;
+pub mod github_markdown;
 pub mod history;
 pub mod module;
 pub mod python;

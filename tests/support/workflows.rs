@@ -140,7 +140,8 @@ impl Place {
     }
 
     pub fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.checkout().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+        fs::read_to_string(self.checkout().join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     pub fn write(&self, path: &str, content: &str) {
@@ -312,9 +313,10 @@ fn wrapper() -> String {
     let stub = r#"if [ "$1" = guard ]; then
   case "$*" in *--allow*) echo "allowed: $*"; exit 0 ;; esac
   if grep -q '"delete"' "$2"; then echo "refused: it destroys"; exit 3; fi
-  echo "may be applied"; exit 0
+  exec PROGRAM sanitize --output markdown <"$2"
 fi"#;
-    format!("#!/bin/sh\n{stub}\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_aws-iam-gitops"))
+    let program = env!("CARGO_BIN_EXE_aws-iam-gitops");
+    format!("#!/bin/sh\n{stub}\nexec PROGRAM \"$@\"\n").replace("PROGRAM", program)
 }
 
 fn sha256(file: &Path) -> String {
