@@ -372,10 +372,11 @@ fn next(settings: &InitSettings, is_checkout: bool, origin: Option<&Repository>)
         None => "the repository's settings".to_owned(),
     };
     let mut rules = format!("in {actions}: require for `{}`", settings.branch);
-    rules.push_str(match has(Workflow::Plan) {
-        true => " the checks `check` and `plan`,\nand a review by code owners",
-        false => " a review by code owners",
-    });
+    let title = settings.prefix.as_ref().map(|prefix| format!(" {prefix}")).unwrap_or_default();
+    if has(Workflow::Plan) {
+        let _ = write!(rules, " the checks `check{title}` and `plan{title}`,\nand");
+    }
+    rules.push_str(" a review by code owners");
     if let Some(environment) = &settings.environment {
         let _ = write!(rules, ";\nmake the environment `{environment}`, for this branch only");
     }
