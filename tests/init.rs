@@ -321,3 +321,16 @@ fn the_workflows_get_the_program_in_one_way() {
     found.dedup();
     assert_eq!(found.len(), 1, "{found:#?}");
 }
+
+#[test]
+fn the_commands_in_the_documentation_are_commands() {
+    let documents = [include_str!("../README.md"), include_str!("../docs/workflows.md")];
+    let lines = documents.iter().flat_map(|document| document.lines());
+    let commands: Vec<&str> =
+        lines.filter_map(|line| line.strip_prefix("aws-iam-gitops init ")).collect();
+    assert!(commands.len() >= 3, "{commands:?}");
+    for command in commands {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--dry-run"]).collect();
+        Place::new().init_with(&[], &arguments).succeeded();
+    }
+}

@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::actions_api::Comment;
 use support::git_server::git;
 use support::workflows::{Place, Report};
 
@@ -50,6 +51,13 @@ fn a_pull_request_goes_around_the_circle() {
     assert_eq!(first.0["apply"]["environment"], "production");
 
     // A pull request: what it changes is told in a comment, which the next commit changes.
+    // Other people's comments, on more than a page, are left alone.
+    let others = (0..120).map(|_| Comment {
+        issue: 1,
+        author: "mallory".to_owned(),
+        body: "<!-- aws-iam-gitops plan -->".to_owned(),
+    });
+    place.api.world().comments.extend(others);
     place.branch("topic");
     place.edit(ROLE, "\"Deploys\"", "\"Deploys the site\"");
     place.commit("Say what it deploys");
@@ -67,9 +75,11 @@ fn a_pull_request_goes_around_the_circle() {
     let head = place.commit("Say it better");
     place.plan("o/n").succeeded();
     let comments = place.api.world().comments.clone();
-    assert_eq!(comments.len(), 1, "{comments:?}");
-    assert_eq!((comments[0].issue, comments[0].author.as_str()), (1, "github-actions[bot]"));
-    assert!(comments[0].body.contains(&format!("The plan of {head}")), "{}", comments[0].body);
+    assert_eq!(comments.len(), 121, "{comments:?}");
+    let ours = &comments[120];
+    assert_eq!((ours.issue, ours.author.as_str()), (1, "github-actions[bot]"));
+    assert!(ours.body.contains(&format!("The plan of {head}")), "{}", ours.body);
+    assert!(comments[..120].iter().all(|comment| comment.body.ends_with("plan -->")));
 
     // Merged, it is applied, and the event brings the raw JSON up to date, nothing else.
     place.push("HEAD:main");
@@ -110,7 +120,7 @@ fn a_pull_request_goes_around_the_circle() {
         refused.results(),
         [("check", "success"), ("comment", "success"), ("plan", "failure")]
     );
-    let comment = place.api.world().comments[0].body.clone();
+    let comment = place.api.world().comments[120].body.clone();
     assert!(comment.contains("would not be applied"), "{comment}");
     place.push("HEAD:main");
     let refused = place.run("apply", "push");
@@ -371,4 +381,16 @@ fn assert_inert(report: &Report) {
         assert_readable(summary);
         support::github_markdown::assert_inert(summary);
     }
+}
+
+#[test]
+fn the_runner_passes_its_own_tests() {
+    let output = std::process::Command::new(support::python::python())
+        .args(["-B", "-m", "unittest", "discover", "--failfast"])
+        .current_dir(support::python::project().join("tests/workflows"))
+        .output()
+        .expect("run Python");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("Ran 0 tests"), "no test was found:\n{text}");
 }

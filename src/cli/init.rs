@@ -342,13 +342,16 @@ fn next(settings: &InitSettings, is_checkout: bool, origin: Option<&Repository>)
     if has(Workflow::Drift) || has(Workflow::Export) {
         roles.push(format!("`{}`, for the branch `{}`", settings.export_role, settings.branch));
     }
+    let has_terraform = has(Workflow::Plan) || has(Workflow::Apply);
     if !roles.is_empty() {
+        let bucket = match has_terraform {
+            true => format!("the bucket `{}` in `{}`, ", settings.state_bucket, settings.region),
+            false => String::new(),
+        };
         let roles: Vec<String> = roles.iter().map(|role| format!("\n- {role}")).collect();
         steps.push(format!(
-            "make the bucket `{}` in `{}`, GitHub's OpenID Connect provider, and the roles that\n\
-             the workflows take:{}",
-            settings.state_bucket,
-            settings.region,
+            "make {bucket}GitHub's OpenID Connect provider,\n\
+             and the roles that the workflows take:{}",
             roles.concat()
         ));
     }
@@ -362,11 +365,14 @@ fn next(settings: &InitSettings, is_checkout: bool, origin: Option<&Repository>)
     if settings.team.is_none() {
         steps.push("name in `.github/CODEOWNERS` who approves changes of what decides".to_owned());
     }
-    let folder = settings.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    steps.push(format!(
-        "fix the provider's version: `terraform -chdir={folder}terraform init -backend=false`,\n\
-         `terraform -chdir={folder}terraform providers lock -platform=linux_amd64`"
-    ));
+    if has_terraform {
+        let folder =
+            settings.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        steps.push(format!(
+            "fix the provider's version:\n\
+             `terraform -chdir={folder}terraform providers lock -platform=linux_amd64`"
+        ));
+    }
     let actions = match origin {
         Some(Repository { host, owner, name }) => format!("https://{host}/{owner}/{name}/settings"),
         None => "the repository's settings".to_owned(),
