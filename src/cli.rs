@@ -2,6 +2,7 @@
 
 mod adopt;
 mod demo;
+mod guard;
 mod render;
 mod status;
 mod sync;
@@ -61,6 +62,7 @@ enum Command {
     Status(Box<status::StatusCommand>),
     Adopt(adopt::AdoptCommand),
     Render(render::RenderCommand),
+    Guard(guard::GuardCommand),
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
@@ -74,7 +76,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "guard", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -198,6 +200,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => status::status(*command, arguments.quiet),
         Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
         Command::Render(command) => render::run(command),
+        Command::Guard(command) => guard::run(&command),
         Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),
