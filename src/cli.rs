@@ -2,6 +2,7 @@
 
 mod adopt;
 mod demo;
+mod guard;
 mod init;
 mod render;
 mod sanitize;
@@ -63,6 +64,7 @@ enum Command {
     Status(Box<status::StatusCommand>),
     Adopt(adopt::AdoptCommand),
     Render(render::RenderCommand),
+    Guard(guard::GuardCommand),
     Init(Box<init::InitCommand>),
     Sanitize(sanitize::SanitizeCommand),
     Demo(demo::DemoCommand),
@@ -78,7 +80,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "init", "sanitize", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "guard", "init", "sanitize", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -202,6 +204,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => status::status(*command, arguments.quiet),
         Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
         Command::Render(command) => render::run(command),
+        Command::Guard(command) => guard::run(&command),
         Command::Init(command) => init::run(*command, arguments.quiet),
         Command::Sanitize(command) => sanitize::run(&command),
         Command::Demo(command) => demo::demo(&command),

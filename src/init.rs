@@ -177,7 +177,8 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     let title = prefix.map(|prefix| format!(" {prefix}")).unwrap_or_default();
     let slug = prefix.map(|prefix| format!("-{}", prefix.replace(['/', '.'], "-")));
     let program = settings.program.as_ref();
-    let values: [(&str, Option<&str>); 18] = [
+    let protected = protected(settings);
+    let values: [(&str, Option<&str>); 19] = [
         ("account", Some(&settings.account.id)),
         ("apply_role", Some(&settings.apply_role)),
         ("branch", Some(&settings.branch)),
@@ -189,6 +190,7 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
         ("prefix", prefix),
         ("program_sha256", Some(program.map_or("", |program| &program.sha256))),
         ("program_url", Some(program.map_or("", |program| &program.url))),
+        ("protected", protected.as_deref()),
         ("region", Some(&settings.region)),
         ("slug", Some(slug.as_deref().unwrap_or_default())),
         ("state_bucket", Some(&settings.state_bucket)),
@@ -212,6 +214,18 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     files.splice(1..1, shared);
     files
 }
+
+/// The roles that the guard does not know by their names, as a list's items.
+fn protected(settings: &InitSettings) -> Option<String> {
+    let roles = [&settings.plan_role, &settings.apply_role, &settings.export_role];
+    let is_known = |arn: &str| arn.rsplit('/').next().is_some_and(|name| name.starts_with(OWN));
+    let others: BTreeSet<&String> = roles.into_iter().filter(|arn| !is_known(arn)).collect();
+    let items: Vec<String> = others.iter().map(|arn| format!("\"{arn}\"")).collect();
+    (!items.is_empty()).then(|| items.join(", "))
+}
+
+/// How names of what the deployment consists of begin.
+const OWN: &str = "aws-iam-gitops-";
 
 /// Fills in a template. A line that names something without a value is left out.
 fn fill(template: &str, values: &[(&str, Option<&str>)]) -> String {

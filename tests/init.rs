@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
+use aws_iam_gitops::plan_guard::rules::keys;
 use aws_iam_gitops::settings::file::{FileSettings, KEYS};
 use support::git_server::git;
 use support::python::Emulator;
@@ -298,10 +299,20 @@ fn the_settings_are_settings_and_show_every_key() {
         .map(|line| format!("{line}\n"))
         .collect();
     FileSettings::parse("aws-iam-gitops.toml", &all).expect("settings");
-    for (key, _) in KEYS {
-        let is_there = |line: &str| line.starts_with(key) || line.starts_with(&format!("[[{key}"));
+    for key in KEYS.iter().map(|(key, _)| *key).chain(keys().map(|key| key.name)) {
+        let starts = [format!("{key} = "), format!("[[{key}]]"), format!("[{key}]")];
+        let is_there = |line: &str| starts.iter().any(|start| line.starts_with(start));
         assert!(all.lines().any(is_there), "{key}");
     }
+
+    // Roles of other names than the deployment's are protected all the same.
+    let place = Place::new();
+    let role = "arn:aws:iam::111122223333:role/ci/apply";
+    place.init(&["--apply-role", role]).succeeded();
+    let text = place.tree().content("aws-iam-gitops.toml").to_owned();
+    assert!(text.contains(&format!("\n[guard]\nprotected = [\"{role}\"]\n")), "{text}");
+    let guard = FileSettings::parse("aws-iam-gitops.toml", &text).expect("settings").guard;
+    assert!(guard.protected[0].matches_name("role", Some("/ci/"), "apply"));
 }
 
 #[test]

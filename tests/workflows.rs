@@ -113,6 +113,7 @@ fn a_pull_request_goes_around_the_circle() {
 
     // What is destroyed is refused, but for a run that says why.
     place.branch("topic");
+    place.edit("aws-iam-gitops.toml", "# max_destroys = 5", "max_destroys = 0");
     std::fs::remove_file(place.checkout().join("terraform/iam_role.reader.tf")).expect("remove");
     place.commit("Nobody reads");
     let refused = place.plan("o/n");
@@ -130,7 +131,7 @@ fn a_pull_request_goes_around_the_circle() {
     allowed.inputs = json!({"rules": "destroys", "reason": ""});
     assert_eq!(place.run_with(allowed).results(), [("apply", "failure")]);
     let mut allowed = place.run_of("apply", "workflow_dispatch");
-    allowed.inputs = json!({"rules": " destroys  share ", "reason": "left in May; $(id) \"x\""});
+    allowed.inputs = json!({"rules": " destroys  drift ", "reason": "left in May; $(id) \"x\""});
     let allowed = place.run_with(allowed).succeeded();
     assert!(allowed.log("Apply").contains("1 destroyed"), "{allowed}");
     assert!(allowed.summary().contains("left in May; $(id)"), "{allowed}");
@@ -305,6 +306,7 @@ const HOSTILE: &str = "Deploys\n::error file=a::pwned\n  ::set-output name=verdi
 fn hostile_text_goes_through_plan_log_comment_and_summary_without_effect() {
     let place = Place::new(&account(&[role("deploy", HOSTILE)]));
     place.branch("topic");
+    place.edit(ROLE, "name=verdict", "name=x");
     // What AWS refuses in a description may stand in Git all the same.
     let hidden = r"\u001b[31m\u202e\u200b\r::error::pwned\u0085::error::pwned";
     place.write(
@@ -340,7 +342,7 @@ fn hostile_text_goes_through_plan_log_comment_and_summary_without_effect() {
     // As it is applied, too.
     place.push("HEAD:main");
     let applied = place.run("apply", "push").succeeded();
-    assert!(applied.log("Apply").contains("1 imported"), "{applied}");
+    assert!(applied.log("Apply").contains("1 imported, 0 added, 1 changed"), "{applied}");
     assert_eq!(applied.commands(), [("", ""); 0]);
     assert_inert(&applied);
 
