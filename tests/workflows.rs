@@ -396,3 +396,23 @@ fn the_runner_passes_its_own_tests() {
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("Ran 0 tests"), "no test was found:\n{text}");
 }
+
+#[test]
+fn a_plan_that_is_too_long_for_a_comment_is_told_as_far_as_it_goes() {
+    let long = |start: &str| start.to_owned() + &"é ".repeat(310);
+    let name = |number: usize| format!("role-{number}");
+    let roles: Vec<Value> = (0..60).map(|number| role(&name(number), &long("Before"))).collect();
+    let place = Place::new(&account(&roles));
+    place.branch("topic");
+    for number in 0..60 {
+        place.edit(&format!("terraform/iam_role.{}.tf", name(number)), "Before", "After");
+    }
+    place.commit("Change them all");
+    let planned = place.plan("o/n").succeeded();
+    let comment = place.api.world().comments[0].body.clone();
+    assert!(comment.chars().count() > 40_000, "{comment}");
+    assert!(comment.contains("do not fit in here"), "{comment}");
+    assert_readable(&comment);
+    support::github_markdown::assert_inert(&comment);
+    assert!(planned.log("Plan").contains("Plan: 60 to import, 0 to add, 60 to change"));
+}
