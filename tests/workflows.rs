@@ -346,8 +346,25 @@ fn hostile_text_goes_through_plan_log_comment_and_summary_without_effect() {
     assert_eq!(applied.commands(), [("", ""); 0]);
     assert_inert(&applied);
 
+    // What AWS refuses in the middle of an apply is told, and fails the run.
+    place.branch("topic");
+    place.write(
+        "terraform/again.tf",
+        "resource \"aws_iam_role\" \"again\" {\n  name = \"deploy\"\n  assume_role_policy = jsonencode({\n    \
+         Version = \"2012-10-17\"\n    Statement = []\n  })\n}\n",
+    );
+    place.commit("Make it again");
+    place.push("HEAD:main");
+    let failed = place.run("apply", "push");
+    assert_eq!(failed.results(), [("apply", "failure")]);
+    assert!(failed.log("Apply").contains("EntityAlreadyExists"), "{failed}");
+    assert!(!failed.summary().contains("Applied."), "{failed}");
+    assert_eq!(failed.commands(), [("", ""); 0]);
+    assert_inert(&failed);
+
     // What fails quotes it: the provider a value, the formatter a file's name.
     place.branch("topic");
+    std::fs::remove_file(place.checkout().join("terraform/again.tf")).expect("remove");
     place.edit("terraform/more.tf", "value = ", "value = aws_iam_role.x.name #");
     place.write(
         "terraform/role.tf",
