@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use aws_iam_gitops::plan_guard::rules::RULES;
 use harness::{Case, Verdict, guard, world};
+use support::assert_snapshot;
 
 /// `RULE ADDRESS` of every refusal that a summary tells.
 fn told(verdict: &Verdict, state: &str) -> BTreeSet<String> {
@@ -69,4 +70,38 @@ fn every_plan_is_judged_as_it_should_be() {
         assert_eq!(told(&again, "overridden"), expected(case), "{}", case.name);
         assert!(again.stdout.contains("allowed for this run: \"ticket 7\""), "{}", again.stdout);
     }
+}
+
+/// The case of that name, planned.
+fn planned(name: &str) -> std::path::PathBuf {
+    let cases = [benign::cases(), malicious::cases()].concat();
+    let case = cases.iter().find(|case| case.name == name).expect(name);
+    world().plan(case)
+}
+
+#[test]
+fn summaries_are_as_reviewed() {
+    for (name, case) in [
+        ("guard_everyday", "new role with a new policy"),
+        ("guard_changes", "policy comes to allow everything"),
+        ("guard_imports", "everything is imported in one go"),
+        ("guard_destroy", "role goes with all that hangs on it"),
+        ("guard_forgotten", "break-glass role is forgotten"),
+        ("guard_moved", "role is renamed in Terraform only"),
+        ("guard_drift", "deleted role comes back"),
+        ("guard_hostile", "hostile texts"),
+        ("guard_sensitive", "sensitive values"),
+    ] {
+        let folder = planned(case);
+        assert_snapshot(name, &guard(&folder, &[]).stdout);
+        let markdown = guard(&folder, &["--output", "markdown"]).stdout;
+        assert_snapshot(&format!("{name}_markdown"), &markdown);
+        assert_eq!(markdown, guard(&folder, &["--output", "markdown"]).stdout, "the same again");
+    }
+    let folder = planned("policy comes to allow everything");
+    let allowed = guard(&folder, &["--allow", "admin=ticket 7", "--allow", "trust= @team `x`"]);
+    assert_snapshot("guard_overridden", &allowed.stdout);
+    let arguments =
+        ["--output", "markdown", "--allow", "admin=ticket 7", "--allow", "trust=@team `x`"];
+    assert_snapshot("guard_overridden_markdown", &guard(&folder, &arguments).stdout);
 }
