@@ -1,5 +1,7 @@
 //! `guard`: a plan is shown, and refused if it does what a plan must not do.
 
+mod repository;
+
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,6 @@ use super::print;
 use crate::directory::Directory;
 use crate::error::Refused;
 use crate::invisible::visible;
-use crate::plan_guard::exported::Exported;
 use crate::plan_guard::plan::Plan;
 use crate::plan_guard::rules::{RULES, rule_name};
 use crate::plan_guard::summary::{markdown::markdown, text::text};
@@ -98,7 +99,7 @@ pub fn run(command: &GuardCommand) -> anyhow::Result<ExitCode> {
     let coverage =
         Coverage::new(Choices { prefix: command.prefix.clone(), ..Choices::default() }, file);
     let plan = read_plan(&command.plan)?;
-    let exported = Exported::read(&Directory::new(&command.repository, true), &coverage, &plan)?;
+    let exported = repository::read(&Directory::new(&command.repository, true), &coverage, &plan)?;
     let judgement = judge(&plan, &guard, &exported, &command.allow);
     print(&match command.output {
         Format::Text => text(&plan, &judgement),

@@ -1,38 +1,28 @@
 //! What the repository beside a plan says: the raw JSON of the export, and what the plan does not
 //! tell of its source.
 //!
-//! The only part of the guard that reads files. A plan tells the references in an expression and
-//! not what is done with them, so whether an argument is a bare reference is read in the source.
+//! A plan tells the references in an expression and not what is done with them, so whether an argument
+//! is a bare reference comes from the source. Reading all that is the command's part.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use anyhow::Context as _;
-
 use super::identity::Identity;
-use super::plan::Plan;
-use crate::directory::Files;
-use crate::resource::organizations_policy::OrganizationsPolicy;
-use crate::resource::parts::managed_elsewhere;
-use crate::resource::policy::Policy;
-use crate::resource::{Context, Entity, KINDS};
-use crate::settings::Coverage;
-use crate::terraform::source::{Removed, SourceFile};
 
 /// What the rules ask of the repository.
 #[derive(Debug, Default)]
 pub struct Exported {
     /// Resource type and import ID of all that an export writes, with the address it gives it.
-    imports: HashMap<(String, String), String>,
+    pub imports: HashMap<(String, String), String>,
     pub identities: Vec<Identity>,
     /// Documents of customer managed policies, by ARN.
-    policies: HashMap<String, String>,
+    pub policies: HashMap<String, String>,
     /// By ID.
-    organizations: BTreeMap<String, Attached>,
+    pub organizations: BTreeMap<String, Attached>,
     /// Arguments that are bare references, by resource and name.
-    references: HashMap<(String, String), Reference>,
+    pub references: HashMap<(String, String), Reference>,
     /// Resources in which nothing stands that the plan could hide: no policies of their own, no
     /// blocks that come of an expression.
-    plain: HashSet<String>,
+    pub plain: HashSet<String>,
     /// Files with a `removed` block that runs a program.
     pub hidden_provisioners: Vec<String>,
     /// Addresses of modules whose source does not lie in the repository.
@@ -56,38 +46,6 @@ pub struct Reference {
 }
 
 impl Exported {
-    /// Reads the folder of an export, as far as the plan makes it necessary.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be read, or that is no raw JSON of an export.
-    pub fn read(files: &dyn Files, coverage: &Coverage, plan: &Plan) -> anyhow::Result<Exported> {
-        let mut exported = Exported::default();
-        for kind in KINDS {
-            for folder in kind.folders {
-                let folder = below(coverage.prefix(), folder);
-                let names = files.files(&folder)?;
-                for name in names.iter().filter(|name| name.ends_with(".json")) {
-                    let path = format!("{folder}/{name}");
-                    let content = files.read(&path)?.unwrap_or_default();
-                    let entity = std::str::from_utf8(&content)
-                        .map_err(anyhow::Error::new)
-                        .and_then(|text| Ok((kind.parse)(text)?))
-                        .with_context(|| format!("`{path}` is no raw JSON of an export"))?;
-                    exported.add(entity.as_ref(), coverage);
-                }
-            }
-        }
-        let root = below(coverage.prefix(), "terraform");
-        for (address, folder) in folders(&root, plan) {
-            match folder {
-                Some(folder) => exported.read_source(files, &folder, &address)?,
-                None => exported.unread_modules.push(address),
-            }
-        }
-        Ok(exported)
-    }
-
     /// The address that an export gives to what has this import ID.
     pub fn import(&self, resource_type: &str, id: &str) -> Option<&str> {
         self.imports.get(&(resource_type.to_owned(), id.to_owned())).map(String::as_str)
@@ -123,133 +81,11 @@ impl Exported {
     pub fn is_plain(&self, resource: &str) -> bool {
         self.plain.contains(resource)
     }
-
-    fn add(&mut self, entity: &dyn Entity, coverage: &Coverage) {
-        let context = Context {
-            organizations_attachments: true,
-            managed_elsewhere: coverage.managed_elsewhere,
-            ..Context::default()
-        };
-        let is_elsewhere =
-            !coverage.managed_elsewhere && managed_elsewhere(entity.tags()).is_some();
-        if entity.json_only().is_none() && !is_elsewhere {
-            for (address, id) in entity.terraform(&context).declarations() {
-                let Some(id) = id else { continue };
-                let key = (address.resource_type.to_string(), id.to_owned());
-                self.imports.insert(key, address.to_string());
-            }
-        }
-        if !entity.path().is_empty() {
-            let tags = entity.tags().to_vec();
-            let path = Some(entity.path().to_owned());
-            self.identities.push(Identity { path, tags, ..Identity::of_arn(entity.arn()) });
-        }
-        if let Some(policy) = entity.as_any().downcast_ref::<Policy>() {
-            let document = policy.document().map(ToString::to_string);
-            self.policies.insert(entity.arn().to_owned(), document.unwrap_or_default());
-        }
-        if let Some(policy) = entity.as_any().downcast_ref::<OrganizationsPolicy>() {
-            let attached = Attached {
-                policy_type: policy.policy_type().to_owned(),
-                content: policy.content().to_string(),
-                targets: policy.targets().map(|ids| ids.map(str::to_owned).collect()),
-            };
-            self.organizations.insert(entity.name().to_owned(), attached);
-        }
-    }
-
-    /// Looks for bare references in a module, and for programs that a `removed` block runs, of which
-    /// a plan says nothing.
-    fn read_source(&mut self, files: &dyn Files, folder: &str, module: &str) -> anyhow::Result<()> {
-        let mut sources = Vec::new();
-        let mut is_read = true;
-        for name in files.files(folder)? {
-            let is_json = name.ends_with(".tf.json");
-            if !is_json && !name.ends_with(".tf") {
-                continue;
-            }
-            let path = format!("{folder}/{name}");
-            let text =
-                String::from_utf8_lossy(&files.read(&path)?.unwrap_or_default()).into_owned();
-            let may_run = text.contains("removed") && text.contains("provisioner");
-            match SourceFile::parse(&path, text) {
-                Ok(file) if !is_json => {
-                    is_read &= !file.is_override();
-                    let runs = |of: Removed| of.block.blocks().any(|of| of.name() != "lifecycle");
-                    self.hidden_provisioners.extend(file.removed().any(runs).then_some(path));
-                    sources.push(file);
-                }
-                // Terraform may read what this program does not: words count then.
-                _ => {
-                    is_read = false;
-                    self.hidden_provisioners.extend(may_run.then_some(path));
-                }
-            }
-        }
-        if is_read {
-            sources.iter().for_each(|file| self.add_source(file, module));
-        }
-        Ok(())
-    }
-
-    fn add_source(&mut self, file: &SourceFile, module: &str) {
-        let dot = if module.is_empty() { "" } else { "." };
-        for resource in file.resources() {
-            let address = format!("{module}{dot}{}", resource.address);
-            for attribute in resource.block.attributes() {
-                if let Some(mut reference) = Reference::parse(attribute.value.source()) {
-                    reference.resource = format!("{module}{dot}{}", reference.resource);
-                    let key = (address.clone(), attribute.name.to_owned());
-                    self.references.insert(key, reference);
-                }
-            }
-            let hides = |name: &str| matches!(name, "inline_policy" | "dynamic");
-            let is_plain = !resource.block.blocks().any(|nested| hides(nested.name()))
-                && resource.block.value("managed_policy_arns").is_none();
-            self.plain.extend(is_plain.then_some(address));
-        }
-    }
-}
-
-/// A folder below the one of everything.
-fn below(prefix: &str, folder: &str) -> String {
-    match prefix {
-        "" => folder.to_owned(),
-        prefix => format!("{prefix}/{folder}"),
-    }
-}
-
-/// The modules and their folders, the root's first; none: it does not lie in the repository.
-fn folders(root: &str, plan: &Plan) -> BTreeMap<String, Option<String>> {
-    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for (address, source, _) in plan.configuration.modules() {
-        let parent = address.rsplit_once(".module.").map_or("", |(parent, _)| parent);
-        let folder = match known.get(parent) {
-            _ if address.is_empty() => Some(root.to_owned()),
-            Some(Some(parent)) if source.starts_with('.') => joined(parent, source),
-            _ => None,
-        };
-        known.insert(address, folder);
-    }
-    known
-}
-
-/// A relative path below another; none if it leaves the repository.
-fn joined(folder: &str, relative: &str) -> Option<String> {
-    let mut parts: Vec<&str> = folder.split('/').collect();
-    for part in relative.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 impl Reference {
     /// Reads `aws_iam_policy.x.arn`, with a key of its instance or without.
-    fn parse(source: &str) -> Option<Reference> {
+    pub fn parse(source: &str) -> Option<Reference> {
         let source = source.trim();
         let (source, attribute) = source.rsplit_once('.')?;
         let source = match source.split_once('[') {
@@ -344,12 +180,5 @@ mod tests {
         ] {
             assert_eq!(Reference::parse(source), None, "{source}");
         }
-    }
-
-    #[test]
-    fn folders_of_modules_stay_in_the_repository() {
-        assert_eq!(joined("terraform", "./a/b").as_deref(), Some("terraform/a/b"));
-        assert_eq!(joined("terraform", "../modules/a").as_deref(), Some("modules/a"));
-        assert_eq!(joined("terraform", "../../x"), None);
     }
 }

@@ -101,7 +101,7 @@ pub fn own(resource_type: &str, values: &Value) -> Option<Identity> {
 /// The entities on which one side of a change hangs.
 pub fn owners(change: &ResourceChange, side: Side) -> Vec<Identity> {
     let mut found = Vec::new();
-    for (argument, kind) in OWNERS {
+    for (argument, kind) in owning(&change.resource_type) {
         let here = texts(change.side(side).get(argument));
         let other = if side == Side::Before { Side::After } else { Side::Before };
         let there = texts(change.side(other).get(argument));
@@ -123,8 +123,17 @@ pub fn arguments(resource_type: &str) -> impl Iterator<Item = &'static str> {
     let known = ENTITIES.iter().find(|(known, ..)| *known == resource_type);
     let name = known.map_or("name", |(_, _, argument)| argument);
     // A role's list of attachments is computed where it is not declared.
-    let owners = OWNERS.iter().map(|(argument, _)| *argument);
+    let owners = owning(resource_type).map(|(argument, _)| argument);
     std::iter::once(name).chain(owners.filter(|argument| *argument != "managed_policy_arns"))
+}
+
+/// What of [`OWNERS`] a resource type may have. Arguments of an entity itself may be called the same
+/// and mean itself.
+fn owning(resource_type: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let is_entity = ENTITIES.iter().any(|(known, ..)| *known == resource_type);
+    OWNERS.into_iter().filter(move |(argument, _)| {
+        !is_entity || matches!(*argument, "role" | "managed_policy_arns")
+    })
 }
 
 fn texts(value: Option<&Value>) -> BTreeSet<&str> {

@@ -125,9 +125,11 @@ impl<'a> Case<'a> {
         self.plan.managed().filter(is_it).filter(|change| change.deposed.is_none())
     }
 
-    /// Whether an argument of a new resource is unknown as a whole because nobody declares it.
+    /// Whether a role's own policies are unknown as a whole because nobody declares any.
     fn is_computed(&self, change: &ResourceChange, argument: &str) -> bool {
-        change.change.after_unknown.get(argument) == Some(&Value::Bool(true))
+        matches!(argument, "inline_policy" | "managed_policy_arns")
+            && change.resource_type == "aws_iam_role"
+            && change.change.after_unknown.get(argument) == Some(&Value::Bool(true))
             && self.exported.is_plain(&change.resource())
     }
 }

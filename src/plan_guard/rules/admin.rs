@@ -486,6 +486,13 @@ mod tests {
         assert_eq!(found(&unknown), 1);
         unknown["change"]["after_unknown"] = json!({ "managed_policy_arns": [true] });
         assert_eq!(found(&unknown), 1);
+        unknown["change"]["after_unknown"] = json!({ "policy_arn": true });
+        assert_eq!(found(&unknown), 1);
+        unknown["change"]["after_unknown"] = json!({ "managed_policy_arns": true });
+        unknown["type"] = json!("aws_iam_x");
+        let plain = Exported::default().with_plain("aws_iam_x.x");
+        let plan = plan([unknown]);
+        assert_eq!(findings_with(&RULE, &plan, &GuardSettings::default(), &plain).len(), 1);
     }
 
     #[test]

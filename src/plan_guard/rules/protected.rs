@@ -362,6 +362,14 @@ mod tests {
         unknown["module_address"] = json!("module.m");
         assert_eq!(findings_with(&RULE, &plan([unknown]), &settings, &exported).len(), 1);
 
+        let mut policy = change("aws_iam_policy", &["create"], Value::Null, json!({ "name": "x" }));
+        policy["change"]["after_unknown"] = json!({ "policy_id": true, "arn": true });
+        assert_passed(&RULE, &plan([policy]));
+        let mut profile =
+            change("aws_iam_instance_profile", &["create"], Value::Null, json!({ "name": "x" }));
+        profile["change"]["after_unknown"] = json!({ "role": true });
+        assert_refused(&RULE, &plan([profile]), "`role` is only known");
+
         let mut nameless = change("aws_iam_role", &["create"], Value::Null, json!({ "path": "/" }));
         nameless["change"]["after_unknown"] =
             json!({ "name": true, "arn": true, "managed_policy_arns": true });

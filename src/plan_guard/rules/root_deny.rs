@@ -183,9 +183,13 @@ fn lost_allowance(case: &Case) -> Option<String> {
     };
     roots.sort();
     roots.dedup();
+    // Only what allowed everything, or may have, is missed.
     let takes = |root: &str| {
-        changed.iter().any(|id| case.exported.attached_to(root).any(|(of, _)| of == *id))
-            || after.iter().any(|((target, _), stays)| target == root && !stays)
+        let at_root = case.exported.attached_to(root).map(|(id, _)| id);
+        let weakened = at_root.filter(|id| changed.contains(id));
+        let gone = after.iter().filter(|((target, _), stays)| target == root && !**stays);
+        let taken: Vec<&str> = gone.map(|((_, id), _)| id.as_str()).chain(weakened).collect();
+        taken.into_iter().any(|id| allowed_before(case, id))
     };
     let locked = roots.into_iter().find(|root| {
         let exported = case.exported.attached_to(root).map(|(id, _)| (id, true));
@@ -207,6 +211,22 @@ fn lost_allowance(case: &Case) -> Option<String> {
     Some(format!(
         "no policy that is known to allow everything would be left at the root `{locked}`"
     ))
+}
+
+/// Whether a policy allowed everything before the plan, as far as anybody knows.
+fn allowed_before(case: &Case, id: &str) -> bool {
+    let is_it = |change: &&ResourceChange| {
+        change.resource_type == POLICY && change.text(Side::Before, "id") == Some(id)
+    };
+    if let Some(change) = case.plan.managed().find(is_it) {
+        let content = change.text(Side::Before, "content").unwrap_or_default();
+        let policy_type = change.text(Side::Before, "type").unwrap_or(SERVICE_CONTROL);
+        return policy_type == SERVICE_CONTROL && allows_all(content);
+    }
+    match case.exported.organizations_policy(id) {
+        Some(policy) => policy.policy_type == SERVICE_CONTROL && allows_all(&policy.content),
+        None => id != ALLOWING[1],
+    }
 }
 
 fn denies_all(content: &str) -> Result<bool, String> {
@@ -543,6 +563,14 @@ mod tests {
         assert_nothing(&[detached(ROOT, full_access)], &full(exported(ALLOW, Some(&[ROOT]))));
         assert_nothing(&[detached(ROOT, "p-1")], &full(exported(LITTLE, Some(&[ROOT]))));
         assert_found(&[detached(ROOT, full_access)], &full(exported(LITTLE, Some(&[ROOT]))), lost);
+        // What did not allow anything is not missed.
+        assert_nothing(&[detached(ROOT, "p-1")], &exported(LITTLE, Some(&[ROOT])));
+        assert_found(&[detached(ROOT, "p-2")], &exported(LITTLE, Some(&[ROOT])), lost);
+        assert_nothing(&[detached(ROOT, ALLOWING[1])], &exported(LITTLE, Some(&[ROOT])));
+        let still = |content: &str| change(POLICY, &["no-op"], policy(content), policy(content));
+        let nothing = Exported::default();
+        assert_nothing(&[detached(ROOT, "p-1"), still(LITTLE)], &nothing);
+        assert_found(&[detached(ROOT, "p-1"), still(ALLOW)], &nothing, lost);
         let rcp = exported_as("p-1", "RESOURCE_CONTROL_POLICY", ALLOW, Some(&[ROOT]));
         assert_found(&[detached(ROOT, full_access)], &full(rcp), lost);
         // Another one comes in its place.
