@@ -345,3 +345,31 @@ fn the_commands_in_the_documentation_are_commands() {
         Place::new().init_with(&[], &arguments).succeeded();
     }
 }
+
+#[test]
+fn the_workflows_may_do_little_and_trust_nobody() {
+    let place = Place::new();
+    place.init(&["--export"]).succeeded();
+    let tree = place.tree().only(&[".github/workflows/"]);
+    assert_eq!(tree.paths().len(), 4);
+    for (path, text) in tree.contents() {
+        assert!(text.contains("\n\npermissions: {}\n\n"), "{path}");
+        for trusting in ["pull_request_target", "workflow_run", "actor", "secrets.", "write-all"] {
+            assert!(!text.contains(trusting), "{path}: {trusting}");
+        }
+        // A run that changes something is not cancelled for a newer one.
+        let is_cancelled = path.ends_with("plan.yml");
+        assert!(text.contains(&format!("cancel-in-progress: {is_cancelled}\n")), "{path}");
+        for line in text.lines().filter(|line| line.contains("uses:")) {
+            let (_, pinned) = line.split_once('@').expect("a version");
+            let (commit, version) = pinned.split_once(" # v").expect("its name");
+            let is_commit = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_commit && version.split('.').count() == 3, "{line}");
+        }
+    }
+    // Only one job may write comments, and it runs nothing but its own script.
+    let plan = tree.content(".github/workflows/plan.yml");
+    let (before, comment) = plan.split_once("\n  comment:\n").expect("the job");
+    assert!(!before.contains("pull-requests: write") && !comment.contains("uses:"));
+    assert_eq!(comment.matches("run: |").count(), 1);
+}
