@@ -433,3 +433,32 @@ fn a_plan_that_is_too_long_for_a_comment_is_told_as_far_as_it_goes() {
     support::github_markdown::assert_inert(&comment);
     assert!(planned.log("Plan").contains("Plan: 60 to import, 0 to add, 60 to change"));
 }
+
+#[test]
+fn one_account_of_several_goes_around_below_its_folder() {
+    let account = account(&[role("deploy", "Deploys")]);
+    let place = Place::with(&account, &["--prefix", "accounts/1"], "accounts/1/");
+    let token = "token:contents=read;id-token=write;issues=write";
+    place.git.ask_for(Some(("x-access-token", token)));
+    // The file is one for all accounts.
+    place.edit("aws-iam-gitops.toml", "prefix = \"accounts/1\"", "prefix = \"accounts/2\"");
+    place.commit("Another account is the usual one");
+    place.push("HEAD:main");
+    let imported = place.run("apply", "push").succeeded();
+    assert!(imported.log("Apply").contains("1 imported, 0 added, 0 changed"), "{imported}");
+    place.run("drift", "schedule").succeeded();
+    assert!(place.api.world().issues.is_empty());
+
+    place.branch("topic");
+    place.edit("accounts/1/roles/deploy.json", "Deploys", "Deploys it");
+    place.commit("Change the mirror alone");
+    let mirrored = place.plan("o/n");
+    assert!(mirrored.log("Compare the raw JSON with Terraform").contains("--prefix accounts/1"));
+    place.branch("topic");
+    place.edit(&format!("accounts/1/{ROLE}"), "Deploys", "Deploys it");
+    place.commit("Say it");
+    place.plan("o/n").succeeded();
+    let comments = place.api.world().comments.clone();
+    assert_eq!(comments.len(), 1);
+    assert!(comments[0].body.starts_with("<!-- aws-iam-gitops plan-accounts-1 -->\nThe plan of "));
+}

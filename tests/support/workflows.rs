@@ -24,6 +24,8 @@ pub struct Place {
     pub bare: Bare,
     folder: tempfile::TempDir,
     files: Child,
+    /// The folder of the account in the repository, with a slash at its end; or nothing.
+    below: String,
 }
 
 /// What a run of a workflow came to, as `runner.py` tells it.
@@ -44,6 +46,11 @@ pub struct Run<'a> {
 impl Place {
     /// An account in step with its repository, but that nothing is imported yet.
     pub fn new(account: &Value) -> Place {
+        Place::with(account, &[], "")
+    }
+
+    /// The same with more arguments for `init`, for an account below a folder.
+    pub fn with(account: &Value, arguments: &[&str], below: &str) -> Place {
         let folder = tempfile::tempdir().expect("a folder");
         let of_account = folder.path().join("account.json");
         fs::write(&of_account, account.to_string()).expect("write the account");
@@ -71,9 +78,11 @@ impl Place {
             .expect("the server prints its port");
         let url = format!("https://localhost:{}/aws-iam-gitops", port.trim());
 
-        let place = Place { emulator, api, git: git_server, bare, folder, files };
+        let below = below.to_owned();
+        let place = Place { emulator, api, git: git_server, bare, folder, files, below };
         place.make_bucket();
-        place.fill(&url, &sha256(&program));
+        let program = ["--program-url", &url, "--program-sha256", &sha256(&program)];
+        place.fill(&[&program, arguments].concat());
         place
     }
 
@@ -88,16 +97,15 @@ impl Place {
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     }
 
-    /// The first commit: the export, what `init` writes, and the provider's version.
-    fn fill(&self, url: &str, sha256: &str) {
+    /// The first commit: what `init` writes, the export, and the provider's version.
+    fn fill(&self, arguments: &[&str]) {
         let checkout = self.checkout();
         fs::create_dir_all(&checkout).expect("a folder");
         git(&checkout, &["init", "--quiet", "--initial-branch=main"]);
         git(&checkout, &["remote", "add", "origin", &self.bare.path.display().to_string()]);
+        let others = ["init", "--export", "--environment", "production", "--team", "@o/security"];
+        self.program(&[&others, arguments].concat()).succeeded();
         run::export(&self.emulator.environment(), &checkout, &["--quiet"]).succeeded();
-        let program = ["--program-url", url, "--program-sha256", sha256];
-        let others = ["--export", "--environment", "production", "--team", "@o/security"];
-        self.program(&[&["init"], &program[..], &others].concat()).succeeded();
         self.terraform(&["init", "-backend=false", "-input=false"]);
         self.commit("First");
         self.push("HEAD:main");
@@ -110,7 +118,7 @@ impl Place {
     /// Runs Terraform in the checkout, which must succeed.
     pub fn terraform(&self, arguments: &[&str]) {
         let output = Command::new("terraform")
-            .arg("-chdir=terraform")
+            .arg(format!("-chdir={}terraform", self.below))
             .args(arguments)
             .current_dir(self.checkout())
             .env("TF_CLI_CONFIG_FILE", cli_configuration())
@@ -246,7 +254,9 @@ impl Place {
 
     #[track_caller]
     pub fn run_with(&self, run: Run) -> Report {
-        let path = format!(".github/workflows/{}.yml", run.workflow);
+        let slug = self.below.trim_end_matches('/').replace('/', "-");
+        let slug = if slug.is_empty() { slug } else { format!("-{slug}") };
+        let path = format!(".github/workflows/{}{slug}.yml", run.workflow);
         let workflow = self.folder.path().join(format!("{}.yml", run.workflow));
         fs::write(&workflow, self.bare.content(&run.commit, &path)).expect("write the workflow");
         let request = json!({
