@@ -99,7 +99,7 @@ mod usage {
             (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
             (
                 &["man", "nope"],
-                "[possible values: export, sync, event, status, adopt, render, demo, completions, man]",
+                "[possible values: export, sync, event, status, adopt, render, guard, init, sanitize, demo, completions, man]",
             ),
         ] {
             let place = Place::new();
@@ -127,6 +127,9 @@ mod usage {
             ("help_status", &["status", "--help"]),
             ("help_adopt", &["adopt", "--help"]),
             ("help_render", &["render", "--help"]),
+            ("help_guard", &["guard", "--help"]),
+            ("help_init", &["init", "--help"]),
+            ("help_sanitize", &["sanitize", "--help"]),
             ("help_demo", &["demo", "--help"]),
             ("help_completions", &["completions", "--help"]),
             ("help_man", &["man", "--help"]),

@@ -9,6 +9,7 @@ use aws_iam_gitops::settings::file::{self, FileSettings};
 
 const README: &str = include_str!("../README.md");
 const SETTINGS: &str = include_str!("../docs/settings.md");
+const WORKFLOWS: &str = include_str!("../docs/workflows.md");
 
 #[test]
 fn supported_resources_are_those_of_the_table_of_kinds() {
@@ -64,4 +65,18 @@ fn the_documentations_settings_file_is_one() {
     for (key, _) in file::KEYS {
         assert!(text.contains(key), "{key}");
     }
+}
+
+#[test]
+fn the_role_that_reads_may_call_what_an_export_calls() {
+    let documents: Vec<serde_json::Value> = WORKFLOWS
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a document"))
+        .map(|text| serde_json::from_str(text).expect("JSON"))
+        .collect();
+    let [_, read] = documents.as_slice() else { panic!("trust and permissions") };
+    let actions = read["Statement"][0]["Action"].as_array().expect("a list");
+    let actions: BTreeSet<&str> = actions.iter().filter_map(serde_json::Value::as_str).collect();
+    assert_eq!(actions, sync_permissions());
 }

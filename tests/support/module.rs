@@ -11,7 +11,7 @@ use super::python::{Emulator, project, python};
 use super::stdout_of;
 
 /// The CLI configuration with which `terraform init` finds the double of the provider.
-fn cli_configuration() -> &'static Path {
+pub fn cli_configuration() -> &'static Path {
     static CONFIGURATION: OnceLock<PathBuf> = OnceLock::new();
     CONFIGURATION.get_or_init(|| {
         let output = Command::new(python())
