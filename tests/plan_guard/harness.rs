@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -122,6 +122,8 @@ pub struct World {
     provider: Provider,
     repository: PathBuf,
     runs: tempfile::TempDir,
+    /// One lock for each case that is planned or being planned.
+    planned: Mutex<BTreeMap<&'static str, Arc<OnceLock<()>>>>,
 }
 
 /// The process that serves the provider, which ends with the value.
@@ -159,7 +161,7 @@ impl World {
             fs::remove_file(repository.join("terraform").join(file)).expect("made");
         }
         let provider = Provider::start(&emulator);
-        World { emulator, provider, repository, runs }
+        World { emulator, provider, repository, runs, planned: Mutex::default() }
     }
 
     /// Plans and judges all cases, several at once.
@@ -198,10 +200,16 @@ impl World {
     /// The repository of a case, with `plan.json` in it.
     pub fn plan(&self, case: &Case) -> PathBuf {
         let folder = self.runs.path().join(case.name.replace(' ', "-"));
-        if folder.exists() {
-            return folder;
-        }
-        copy(&self.repository, &folder);
+        let planned = {
+            let mut all = self.planned.lock().expect("no panic");
+            all.entry(case.name).or_default().clone()
+        };
+        planned.get_or_init(|| self.plan_in(case, &folder));
+        folder
+    }
+
+    fn plan_in(&self, case: &Case, folder: &Path) {
+        copy(&self.repository, folder);
         let state = folder.join("terraform/terraform.tfstate");
         for edit in &case.edits {
             match edit {
@@ -224,16 +232,15 @@ impl World {
                     assert!(resources.len() < count, "{}: no {address}", case.name);
                 }),
                 Edit::Initialize => {
-                    self.terraform(case, &folder, &["get"]);
+                    self.terraform(case, folder, &["get"]);
                 }
             }
         }
         let plan = ["plan", "-input=false", "-lock=false", "-out=plan", "-refresh=false"];
         let arguments = [&plan[..], &case.plan].concat();
-        self.terraform(case, &folder, &arguments);
-        let shown = self.terraform(case, &folder, &["show", "-json", "plan"]);
+        self.terraform(case, folder, &arguments);
+        let shown = self.terraform(case, folder, &["show", "-json", "plan"]);
         fs::write(folder.join("plan.json"), shown.stdout).expect("a file");
-        folder
     }
 
     fn terraform(&self, case: &Case, folder: &Path, arguments: &[&str]) -> Output {

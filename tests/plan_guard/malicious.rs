@@ -251,6 +251,14 @@ fn allowed() -> Vec<Case> {
         malicious("data source that asks the web", rule, "data.http.x")
             .hcl("data \"http\" \"x\" {\n  url = \"https://example.com/?${aws_iam_role.legacy-report.arn}\"\n}\n")
             .and(rule, "provider.http"),
+        malicious("data source in a check", rule, "data.aws_lambda_invocation.x").hcl(
+            "check \"x\" {\n  data \"aws_lambda_invocation\" \"x\" {\n    function_name = \"x\"\n    input = \"{}\"\n  }\n  \
+             assert {\n    condition = data.aws_lambda_invocation.x.result == \"\"\n    error_message = \"x\"\n  }\n}\n",
+        ),
+        malicious("attachment that takes a policy from everybody else", rule, "aws_iam_policy_attachment.x").hcl(
+            "resource \"aws_iam_policy_attachment\" \"x\" {\n  name = \"x\"\n  roles = [\"legacy-report\"]\n  \
+             policy_arn = \"arn:aws:iam::111122223333:policy/parcel-data\"\n}\n",
+        ),
         malicious("data source that runs a function", rule, "data.aws_lambda_invocation.x").hcl(
             "data \"aws_lambda_invocation\" \"x\" {\n  function_name = \"x\"\n  input = \"{}\"\n}\n",
         ),
