@@ -126,6 +126,21 @@ pub struct World {
     planned: Mutex<BTreeMap<&'static str, Arc<OnceLock<()>>>>,
 }
 
+/// What of the account no case is about: half of it would take every plan half of its time.
+const LEFT_OUT: [&str; 11] = [
+    "iam_policy.AWSLambdaBasicExecutionRole-7d1c2b9e-4f0a-4c58-9b1e-2f6a3d5e8c01",
+    "iam_policy.night,shift=ops+read@tokyo",
+    "iam_policy.office-network",
+    "iam_policy.team-sandbox",
+    "iam_role.batch.worker",
+    "iam_role.data+ml@tokyo",
+    "iam_role.team=sorting,site=lyon",
+    "iam_role.thumbnails-role-x1y2z3a4",
+    "iam_role.warehouse-console",
+    "organizations_policy.p-95tags2k0w",
+    "organizations_policy.p-r7d2q9tz",
+];
+
 /// The process that serves the provider, which ends with the value.
 struct Provider {
     process: Child,
@@ -152,6 +167,10 @@ impl World {
         let from = account.to_string_lossy().into_owned();
         let arguments = ["-q", "--organizations-attachments", "--from", &from];
         export(&[], &repository, &arguments).succeeded();
+        for name in LEFT_OUT {
+            let file = format!("terraform/{name}.tf");
+            fs::remove_file(repository.join(file)).expect(name);
+        }
         let emulator = Emulator::start(Some(&account));
         let module = Module::new(&repository.join("terraform"), &emulator);
         module.plan();
