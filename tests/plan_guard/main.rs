@@ -207,10 +207,18 @@ fn what_is_no_plan_is_an_error_that_says_so() {
         assert_eq!(verdict.code, Some(2), "{arguments:?}");
         assert!(verdict.stderr.contains(saying), "{}", verdict.stderr);
     }
-    std::fs::create_dir(folder.path().join("roles")).expect("a folder");
-    std::fs::write(folder.path().join("roles/x.json"), "{}").expect("a file");
     let plan = r#"{"format_version":"1.2","planned_values":{},"configuration":{}}"#;
     std::fs::write(folder.path().join("plan.json"), plan).expect("a file");
+    assert_eq!(guard(folder.path(), &[]).code, Some(0));
+    let hidden = std::os::unix::ffi::OsStrExt::from_bytes(b"hidden-\xff.tf");
+    let hidden: &std::ffi::OsStr = hidden;
+    std::fs::write(folder.path().join(hidden), "").expect("a file");
+    let verdict = guard(folder.path(), &[]);
+    assert_eq!(verdict.code, Some(1));
+    assert!(verdict.stderr.contains("is not UTF-8"), "{}", verdict.stderr);
+    std::fs::remove_file(folder.path().join(hidden)).expect("a file");
+    std::fs::create_dir(folder.path().join("roles")).expect("a folder");
+    std::fs::write(folder.path().join("roles/x.json"), "{}").expect("a file");
     let verdict = guard(folder.path(), &[]);
     assert_eq!(verdict.code, Some(1));
     assert!(verdict.stderr.contains("`roles/x.json` is no raw JSON"), "{}", verdict.stderr);
