@@ -99,6 +99,7 @@ pub fn run(command: &GuardCommand) -> anyhow::Result<ExitCode> {
     let coverage =
         Coverage::new(Choices { prefix: command.prefix.clone(), ..Choices::default() }, file);
     let plan = read_plan(&command.plan)?;
+    refuse_unreadable_names(&command.repository)?;
     let exported = repository::read(&Directory::new(&command.repository, true), &coverage, &plan)?;
     let judgement = judge(&plan, &guard, &exported, &command.allow);
     print(&match command.output {
@@ -109,6 +110,31 @@ pub fn run(command: &GuardCommand) -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
     })
+}
+
+/// Terraform reads files whatever the bytes of their names, and this program does not: what it does
+/// not see must not be there.
+fn refuse_unreadable_names(folder: &Path) -> anyhow::Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
+            let path = entry.path();
+            if entry.file_name().to_str().is_none() {
+                let shown = path.to_string_lossy();
+                anyhow::bail!(
+                    "the name of `{}` is not UTF-8, so it cannot be looked at",
+                    visible(&shown)
+                );
+            }
+            let is_kept = matches!(entry.file_name().to_str(), Some(".git" | ".terraform"));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !is_kept {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn read_plan(path: &Path) -> anyhow::Result<Plan> {

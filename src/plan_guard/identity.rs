@@ -108,7 +108,6 @@ pub fn owners(change: &ResourceChange, side: Side) -> Vec<Identity> {
         let is_list = LISTS.contains(&argument);
         let concerned = here.into_iter().filter(|text| !is_list || !there.contains(text));
         found.extend(concerned.map(|text| match kind {
-            "" => Identity::of_arn(text),
             _ if text.starts_with("arn:") => Identity::of_arn(text),
             kind => {
                 Identity { kind: kind.to_owned(), name: text.to_owned(), ..Identity::default() }
@@ -181,6 +180,16 @@ mod tests {
         assert_eq!(own("aws_iam_openid_connect_provider", &provider).unwrap().name, "a.b/c");
         let all = json!({ "name": "x", "tags_all": { "k": "v", "n": 1 } });
         assert_eq!(own("aws_iam_user", &all).unwrap().tags.len(), 1);
+    }
+
+    #[test]
+    fn arguments_say_whom_a_resource_is_about() {
+        let of = |resource_type: &str| arguments(resource_type).collect::<Vec<_>>();
+        assert_eq!(of("aws_iam_openid_connect_provider"), ["url", "role"]);
+        assert_eq!(of("aws_iam_role"), ["name", "role"]);
+        let hanging = of("aws_iam_role_policy_attachment");
+        assert_eq!((hanging[0], hanging.len()), ("name", 13));
+        assert!(hanging.contains(&"policy_arn") && !hanging.contains(&"managed_policy_arns"));
     }
 
     #[test]

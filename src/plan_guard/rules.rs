@@ -211,5 +211,7 @@ mod tests {
             assert_eq!(rule_name(rule.name), Some(rule.name));
         }
         assert_eq!(rule_name("nothing"), None);
+        let keys: Vec<&str> = keys().map(|key| key.name).collect();
+        assert!(keys.starts_with(&["disabled", "protected"]) && keys.len() == 8, "{keys:?}");
     }
 }
