@@ -236,3 +236,108 @@ fn position(shown: &Line, old: &[Part], new: &[Part], name: &str) -> (usize, boo
     let same = old.iter().position(|part| sid.is_some() && part.sid.as_ref() == sid);
     (same.unwrap_or(at), true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn change(before: Value, after: Value) -> Value {
+        json!({
+            "address": "aws_iam_policy.x", "mode": "managed", "type": "aws_iam_policy",
+            "change": { "actions": ["update"], "before": before, "after": after },
+        })
+    }
+
+    fn shown(change: Value) -> Vec<String> {
+        let change: ResourceChange = serde_json::from_value(change).unwrap();
+        lines(&change).into_iter().map(|line| format!("{}{}", line.mark, line.text)).collect()
+    }
+
+    fn document(statements: &[&str]) -> String {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
+    }
+
+    const FIRST: &str = r#"{"Sid":"a","Effect":"Allow","Action":"s3:Get","Resource":"x"}"#;
+    const SECOND: &str = r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#;
+
+    #[test]
+    fn arguments_are_shown_before_and_after() {
+        assert_eq!(
+            shown(change(
+                json!({ "a": 1, "b": "x", "c": ["p", "q"], "d": { "k": "v", "l": "w" }, "e": "same" }),
+                json!({ "a": 2, "c": ["q", "r"], "d": { "k": "u", "m": "n" }, "e": "same", "f": true }),
+            )),
+            [
+                "-a: 1",
+                "+a: 2",
+                "-b: \"x\"",
+                "-c: \"p\"",
+                "+c: \"r\"",
+                "-d[\"k\"]: \"v\"",
+                "+d[\"k\"]: \"u\"",
+                "-d[\"l\"]: \"w\"",
+                "+d[\"m\"]: \"n\"",
+                "+f: true",
+            ]
+        );
+        let order = shown(change(json!({ "c": ["p", "q"] }), json!({ "c": ["q", "p"] })));
+        assert_eq!(order, [" c: the same items in another order or number"]);
+    }
+
+    #[test]
+    fn statements_are_compared_by_what_they_mean() {
+        let update = |old: &str, new: &str| {
+            shown(change(json!({ "policy": old }), json!({ "policy": new })))
+        };
+        let other = FIRST.replace("s3:Get", "s3:Put");
+        assert_eq!(
+            update(&document(&[FIRST, SECOND]), &document(&[SECOND, &other])),
+            [format!("-policy Statement: {FIRST}"), format!("+policy Statement: {other}")]
+        );
+        let reworded = FIRST.replace("\"s3:Get\"", "[\"s3:Get\"]");
+        assert_eq!(
+            update(&document(&[FIRST, SECOND]), &document(&[SECOND, &reworded])),
+            [" policy: the same statements, written or counted otherwise"]
+        );
+        assert_eq!(
+            update(&document(&[FIRST]), &document(&[FIRST]).replace("2012", "2008")),
+            ["-policy Version: \"2012-10-17\"", "+policy Version: \"2008-10-17\""]
+        );
+        assert_eq!(update("a", &document(&[]))[0], "-policy: \"a\"");
+        assert_eq!(update("{}", "{\"a\":1,\"a\":2}")[1], r#"+policy: "{\"a\":1,\"a\":2}""#);
+    }
+
+    #[test]
+    fn secrets_and_what_is_not_known_are_not_shown() {
+        let mut secret = change(json!({ "a": "old", "b": "x" }), json!({ "a": "new", "b": "y" }));
+        secret["change"]["after_sensitive"] = json!({ "a": true });
+        assert_eq!(shown(secret.clone()), [" a: (sensitive)", "-b: \"x\"", "+b: \"y\""]);
+        secret["change"]["before_sensitive"] = json!(true);
+        assert_eq!(shown(secret), [" a: (sensitive)", " b: (sensitive)"]);
+        let mut unknown = change(json!({ "arn": "x", "p": "x" }), json!({ "t": ["x"] }));
+        unknown["change"]["after_unknown"] =
+            json!({ "arn": true, "n": true, "p": true, "t": [false, true] });
+        assert_eq!(
+            shown(unknown),
+            [
+                "-p: \"x\"",
+                "+p: (known after apply)",
+                "+t: (known after apply)",
+                " known after apply: arn, n"
+            ]
+        );
+    }
+
+    #[test]
+    fn tags_are_told_once_and_long_values_are_cut() {
+        let tags = |of: Value, all: Value| json!({ "tags": of, "tags_all": all });
+        let (one, two) = (json!({ "k": "v" }), json!({ "k": "w" }));
+        let told = shown(change(tags(one.clone(), one.clone()), tags(two.clone(), two.clone())));
+        assert_eq!(told, ["-tags[\"k\"]: \"v\"", "+tags[\"k\"]: \"w\""]);
+        let hidden = shown(change(tags(json!({}), one.clone()), tags(json!({}), two)));
+        assert_eq!(hidden, ["-tags_all[\"k\"]: \"v\"", "+tags_all[\"k\"]: \"w\""]);
+        let long = shown(change(json!({}), json!({ "a": "x".repeat(5_000) })));
+        assert!(long[0].ends_with("x… (1005 characters more)"), "{}", &long[0][3_990..]);
+    }
+}

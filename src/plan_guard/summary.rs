@@ -80,7 +80,7 @@ fn verdict(judgement: &Judgement) -> String {
     match (standing, overridden) {
         (0, 0) => "It may be applied.".to_owned(),
         (0, overridden) => {
-            format!("It may be applied: {} against it overridden.", reasons_are(overridden))
+            format!("It may be applied; overridden: {}.", reasons(overridden))
         }
         (standing, 0) => format!("It must not be applied, for {}.", reasons(standing)),
         (standing, overridden) => {
@@ -89,13 +89,6 @@ fn verdict(judgement: &Judgement) -> String {
                 reasons(standing)
             )
         }
-    }
-}
-
-fn reasons_are(count: usize) -> String {
-    match count {
-        1 => "1 reason is".to_owned(),
-        count => format!("{count} reasons are"),
     }
 }
 
@@ -139,6 +132,18 @@ fn drifted(change: &ResourceChange) -> String {
     format!("{what}: {}", one_line(&change.address))
 }
 
+/// Longest reason that is shown whole, in characters.
+const LONGEST_REASON: usize = 1_000;
+
+/// Why something is refused, on one line; what a plan names may be long.
+fn because(refusal: &Refusal) -> String {
+    let reason = one_line(&refusal.reason);
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("because {}…", &reason[..end]),
+        None => format!("because {reason}"),
+    }
+}
+
 fn one_line(text: &str) -> String {
     text.replace('\n', "\\n").replace('\r', "\\r")
 }
@@ -151,4 +156,70 @@ fn remedy(refusal: &Refusal) -> String {
 /// What the runner of a workflow takes for a command wherever it stands in a line.
 fn without_commands(text: &str) -> String {
     text.replace("##[", "#\\u{23}[")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::github::markdown::LONGEST_BODY;
+    use serde_json::json;
+
+    /// A plan of so many changed roles, and a judgement with so many refusals.
+    fn large(changes: usize, refusals: usize) -> (Plan, Judgement) {
+        let change = |index: usize| {
+            json!({
+                "address": format!("aws_iam_role.r{index}"), "mode": "managed", "type": "aws_iam_role",
+                "name": format!("r{index}"),
+                "change": { "actions": ["update"], "before": { "description": "é".repeat(3_000) },
+                            "after": { "description": "`".repeat(3_000) } },
+            })
+        };
+        let plan = json!({
+            "format_version": "1.2", "planned_values": {}, "configuration": {},
+            "resource_changes": (0..changes).map(change).collect::<Vec<_>>(),
+        });
+        let refusal = |index: usize| Refusal {
+            rule: "admin",
+            address: Some(format!("aws_iam_role.r{index}")),
+            reason: "x".repeat(5_000),
+            overridden: None,
+        };
+        let refusals = (0..refusals).map(refusal).collect();
+        (Plan::parse(&plan.to_string()).unwrap(), Judgement { refusals, ..Judgement::default() })
+    }
+
+    #[test]
+    fn long_summaries_are_cut_where_they_say_so() {
+        let (plan, judgement) = large(200, 30);
+        let markdown = markdown::markdown(&plan, &judgement);
+        assert!(markdown.chars().count() <= LONGEST_BODY, "{}", markdown.chars().count());
+        assert_eq!(markdown.matches("- refused by `admin`").count(), 30);
+        assert!(markdown.contains("200 to change") && markdown.contains("for 30 reasons"));
+        assert!(markdown.contains("more resources do not fit in here."), "{markdown}");
+        let text = text::text(&plan, &judgement);
+        assert!(text.len() < 300_000 && text.contains("more resources do not fit in here"));
+        assert_eq!(text.matches("refused: admin: aws_iam_role.r").count(), 30);
+    }
+
+    #[test]
+    fn more_refusals_than_fit_are_counted() {
+        let (plan, judgement) = large(3, 500);
+        let markdown = markdown::markdown(&plan, &judgement);
+        assert!(markdown.chars().count() <= LONGEST_BODY);
+        let shown = markdown.matches("- refused by `admin`").count();
+        assert!(markdown.contains(&format!("- and {} more reasons", 500 - shown)));
+        assert_eq!(text::text(&plan, &judgement).matches("refused: admin").count(), 500);
+    }
+
+    #[test]
+    fn verdict_counts_what_stands_and_what_is_overridden() {
+        let mut judgement = large(0, 2).1;
+        assert_eq!(verdict(&judgement), "It must not be applied, for 2 reasons.");
+        judgement.refusals[0].overridden = Some("x".to_owned());
+        assert_eq!(verdict(&judgement), "It must not be applied, for 1 reason; 1 more overridden.");
+        judgement.refusals[1].overridden = Some("x".to_owned());
+        assert_eq!(verdict(&judgement), "It may be applied; overridden: 2 reasons.");
+        judgement.refusals.clear();
+        assert_eq!(verdict(&judgement), "It may be applied.");
+    }
 }

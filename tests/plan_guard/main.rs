@@ -105,3 +105,113 @@ fn summaries_are_as_reviewed() {
         ["--output", "markdown", "--allow", "admin=ticket 7", "--allow", "trust=@team `x`"];
     assert_snapshot("guard_overridden_markdown", &guard(&folder, &arguments).stdout);
 }
+
+/// Whether a runner takes a line of a log for a command: at its start, blanks aside, or, in the old
+/// form, anywhere.
+fn is_command(line: &str) -> bool {
+    line.trim_start().starts_with("::") || line.contains("##[")
+}
+
+/// What of Markdown is no code, as CommonMark reads it.
+fn outside_code(markdown: &str) -> String {
+    let mut fence: Option<usize> = None;
+    let mut out = String::new();
+    for line in markdown.lines() {
+        let text = line.trim_start();
+        let marks = text.len() - text.trim_start_matches('`').len();
+        match fence {
+            Some(opened) if marks >= opened && text.trim_end().len() == marks => fence = None,
+            Some(_) => {}
+            None if marks >= 3 => fence = Some(marks),
+            None => {
+                // Spans of code end with as many marks as they begin with.
+                let mut rest = line;
+                while let Some(start) = rest.find('`') {
+                    let (before, from) = rest.split_at(start);
+                    let marks = "`".repeat(from.len() - from.trim_start_matches('`').len());
+                    let inside = &from[marks.len()..];
+                    let is_end = |at: &usize| {
+                        !inside[at + marks.len()..].starts_with('`')
+                            && !inside[..*at].ends_with('`')
+                    };
+                    let ends = inside.match_indices(&marks).map(|(at, _)| at);
+                    let end =
+                        ends.into_iter().find(is_end).expect("a span of code ends in its line");
+                    out.push_str(before);
+                    rest = &inside[end + marks.len()..];
+                }
+                out.push_str(rest);
+                out.push('\n');
+            }
+        }
+    }
+    assert_eq!(fence, None, "a block of code ends");
+    out
+}
+
+#[test]
+fn hostile_texts_do_nothing_in_logs_and_comments() {
+    let raw = "::error::x\u{1b}[31m ##[add-mask]x `y` ``` @octo/team <img src=x> fixes #1 \u{202e} [skip ci]";
+    for name in ["hostile texts", "hostile name is refused"] {
+        let folder = planned(name);
+        for allowed in [vec![], vec!["--allow".to_owned(), format!("allowed={raw}\n::error::y")]] {
+            let arguments: Vec<&str> = allowed.iter().map(String::as_str).collect();
+            for output in ["text", "markdown"] {
+                let shown =
+                    guard(&folder, &[&["--output", output], &arguments[..]].concat()).stdout;
+                assert!(shown.contains("error::owned"), "{shown}");
+                for line in shown.lines() {
+                    assert!(!is_command(line), "{line}");
+                    let is_hidden = |c: char| aws_iam_gitops::invisible::is_invisible(c);
+                    assert!(!line.chars().any(is_hidden), "{line}");
+                }
+                if output == "markdown" {
+                    for acting in ["@octo", "fixes #1", "[skip ci]"] {
+                        assert!(!shown.contains(acting), "{acting}: {shown}");
+                    }
+                    let prose = outside_code(&shown);
+                    let own = ["<details>", "<summary>", "</summary>", "</details>"]
+                        .iter()
+                        .fold(prose, |prose, tag| prose.replace(tag, ""));
+                    for acting in ["<", "@", "#", "[", "http", "owned", "\\u"] {
+                        assert!(!own.contains(acting), "{acting}: {own}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_plan_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (content, saying) in [
+        ("", "not valid JSON"),
+        ("{}", "no `format_version`"),
+        (r#"{"format_version":"1.0","values":{}}"#, "it is no plan"),
+        (r#"{"format_version":"9.0","planned_values":{},"configuration":{}}"#, "version `9.0`"),
+    ] {
+        std::fs::write(folder.path().join("plan.json"), content).expect("a file");
+        let verdict = guard(folder.path(), &[]);
+        assert_eq!((verdict.code, verdict.stdout.as_str()), (Some(1), ""), "{content}");
+        assert!(verdict.stderr.contains(saying), "{}", verdict.stderr);
+        assert!(verdict.stderr.contains("hint: `terraform show -json PLAN`"), "{}", verdict.stderr);
+    }
+    for (arguments, saying) in [
+        (["--allow", "admin"], "a reason is missing"),
+        (["--allow", "admin=  "], "a reason is missing"),
+        (["--allow", "amin=x"], "there is no rule `amin`"),
+        (["--output", "json"], "possible values"),
+    ] {
+        let verdict = guard(folder.path(), &arguments);
+        assert_eq!(verdict.code, Some(2), "{arguments:?}");
+        assert!(verdict.stderr.contains(saying), "{}", verdict.stderr);
+    }
+    std::fs::create_dir(folder.path().join("roles")).expect("a folder");
+    std::fs::write(folder.path().join("roles/x.json"), "{}").expect("a file");
+    let plan = r#"{"format_version":"1.2","planned_values":{},"configuration":{}}"#;
+    std::fs::write(folder.path().join("plan.json"), plan).expect("a file");
+    let verdict = guard(folder.path(), &[]);
+    assert_eq!(verdict.code, Some(1));
+    assert!(verdict.stderr.contains("`roles/x.json` is no raw JSON"), "{}", verdict.stderr);
+}

@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
+use super::benign::HOSTILE;
 use super::harness::{Case, malicious};
 
 const ROLE: &str = "terraform/iam_role.legacy-report.tf";
 const POLICY: &str = "terraform/iam_policy.parcel-data.tf";
 const SCP: &str = "terraform/organizations_policy.p-k3v8x1m5.tf";
+/// As the summary shows it.
+const HOSTILE_ADDRESS: &str = r#"aws_iam_access_key.x["x\n::error::owned\u001b[31m #\u{23}[add-mask]x `code` ``` @octo/team <img src=x> <!-- --> [link](https://example.com) fixes #1 \u202e\u200b [skip ci]"]"#;
 const BREAK_GLASS: &str =
     "aws_iam_role_policy_attachment.break-glass__has-aws__AdministratorAccess";
 const ATTACHED: &str = r#"
@@ -222,6 +225,9 @@ fn allowed() -> Vec<Case> {
     vec![
         malicious("access key", rule, "aws_iam_access_key.x")
             .hcl("resource \"aws_iam_access_key\" \"x\" {\n  user = \"alice\"\n}\n"),
+        malicious("hostile name is refused", rule, HOSTILE_ADDRESS).hcl(format!(
+            "resource \"aws_iam_access_key\" \"x\" {{\n  for_each = toset([\"{HOSTILE}\"])\n  user = each.key\n}}\n"
+        )),
         malicious("topic policy", rule, "aws_sns_topic_policy.x").hcl(
             "resource \"aws_sns_topic_policy\" \"x\" {\n  arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"\n  policy = \"{}\"\n}\n",
         ),
@@ -245,6 +251,14 @@ fn allowed() -> Vec<Case> {
         malicious("data source that asks the web", rule, "data.http.x")
             .hcl("data \"http\" \"x\" {\n  url = \"https://example.com/?${aws_iam_role.legacy-report.arn}\"\n}\n")
             .and(rule, "provider.http"),
+        malicious("data source in a check", rule, "data.aws_lambda_invocation.x").hcl(
+            "check \"x\" {\n  data \"aws_lambda_invocation\" \"x\" {\n    function_name = \"x\"\n    input = \"{}\"\n  }\n  \
+             assert {\n    condition = data.aws_lambda_invocation.x.result == \"\"\n    error_message = \"x\"\n  }\n}\n",
+        ),
+        malicious("attachment that takes a policy from everybody else", rule, "aws_iam_policy_attachment.x").hcl(
+            "resource \"aws_iam_policy_attachment\" \"x\" {\n  name = \"x\"\n  roles = [\"legacy-report\"]\n  \
+             policy_arn = \"arn:aws:iam::111122223333:policy/parcel-data\"\n}\n",
+        ),
         malicious("data source that runs a function", rule, "data.aws_lambda_invocation.x").hcl(
             "data \"aws_lambda_invocation\" \"x\" {\n  function_name = \"x\"\n  input = \"{}\"\n}\n",
         ),

@@ -11,6 +11,9 @@ const RESERVED: usize = 2_000;
 /// What refusals may take of it; more than these are counted.
 const LONGEST_REFUSALS: usize = 40_000;
 
+/// With less room than this no further resource is begun.
+const SMALLEST: usize = 1_000;
+
 /// The whole summary.
 pub fn markdown(plan: &Plan, judgement: &Judgement) -> String {
     let mark = if judgement.may_be_applied() { "✅" } else { "❌" };
@@ -21,16 +24,18 @@ pub fn markdown(plan: &Plan, judgement: &Judgement) -> String {
     for section in sections(plan) {
         let _ = writeln!(out, "\n**{}** ({})\n", section.title, section.changes.len());
         for change in section.changes {
-            let block = block(section.mark, change);
             let room = longest.saturating_sub(out.len());
+            if room <= SMALLEST {
+                left_out += 1;
+                continue;
+            }
+            let block = block(section.mark, change);
             let whole = fence("diff", &block);
             if whole.len() <= room {
                 out.push_str(&whole);
-            } else if room > 1_000 {
-                let (part, lines) = fence_of("diff", &block, room - 500);
-                let _ = write!(out, "{part}{lines} more lines do not fit in here.\n\n");
             } else {
-                left_out += 1;
+                let (part, lines) = fence_of("diff", &block, room - SMALLEST / 2);
+                let _ = write!(out, "{part}{lines} more lines do not fit in here.\n\n");
             }
         }
     }
@@ -75,7 +80,7 @@ fn refusals(judgement: &Judgement) -> String {
             let _ = write!(item, ", {}", code(address));
         }
         item.push_str(":\n");
-        for line in fence("", &format!("because {}", one_line(&refusal.reason))).lines() {
+        for line in fence("", &because(refusal)).lines() {
             let _ = writeln!(item, "  {line}");
         }
         let _ = match &refusal.overridden {

@@ -60,7 +60,7 @@ fn refusals(judgement: &Judgement) -> String {
         let address = refusal.address.as_deref().map(|address| format!(" {}", inert(address)));
         let state = if refusal.overridden.is_some() { "overridden" } else { "refused" };
         let _ = writeln!(out, "\n{state}: {}:{}", refusal.rule, address.unwrap_or_default());
-        let _ = writeln!(out, "  because {}", inert(&refusal.reason));
+        let _ = writeln!(out, "  {}", inert(&because(refusal)));
         let _ = match &refusal.overridden {
             Some(reason) => writeln!(out, "  allowed for this run: {}", quoted(reason)),
             None => writeln!(out, "  to apply it all the same: {}", remedy(refusal)),
