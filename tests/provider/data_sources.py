@@ -7,6 +7,7 @@
 import json
 
 from resources.base import Refused
+from resources.recorded import partition_of
 
 
 def attribute(kind, computed=False, required=False):
@@ -91,11 +92,13 @@ def caller_identity(provider, config):
 
 
 def partition(provider, config):
+    name = partition_of(provider.client.region)
+    suffix = {"aws-cn": "amazonaws.com.cn"}.get(name, "amazonaws.com")
     return {
-        "dns_suffix": "amazonaws.com",
-        "id": "aws",
-        "partition": "aws",
-        "reverse_dns_prefix": "com.amazonaws",
+        "dns_suffix": suffix,
+        "id": name,
+        "partition": name,
+        "reverse_dns_prefix": ".".join(reversed(suffix.split("."))),
     }
 
 

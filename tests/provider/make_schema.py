@@ -1,15 +1,15 @@
-"""Rebuilds `schema.json` from the published bindings of the provider.
+"""Rebuilds `schema.json` and `recorded_schema.json` from the published bindings of the provider.
 
 The npm package `@cdktn/provider-aws` is generated from the output of
 `terraform providers schema`, and its `.js` files carry their TypeScript source
 in the source map. From that source this program takes, for the provider block
-and for each resource type of the registry in `resources/`: argument names,
+and for each resource type of the registries in `resources/`: argument names,
 types, required / optional / computed, and nested blocks. The bindings hold no
 defaults, no ForceNew and no validators: those are in `resources/`.
 
-    python make_schema.py                 downloads the package (npm) and rewrites schema.json
+    python make_schema.py                 downloads the package (npm) and rewrites both
     python make_schema.py FOLDER          takes an unpacked package
-    python make_schema.py [FOLDER] --check   exits 1 if schema.json would change
+    python make_schema.py [FOLDER] --check   exits 1 if one would change
 """
 
 import base64
@@ -207,17 +207,24 @@ def download(folder):
 
 def main(arguments):
     import resources
+    from resources import recorded
 
     check = "--check" in arguments
     folders = [argument for argument in arguments if not argument.startswith("--")]
     with tempfile.TemporaryDirectory() as temporary:
         package = pathlib.Path(folders[0]) if folders else download(pathlib.Path(temporary))
-        text = as_text(rebuild(package, sorted(resources.RESOURCES)))
+        texts = {
+            SCHEMA_FILE: as_text(rebuild(package, sorted(resources.RESOURCES))),
+            recorded.SCHEMA_FILE: as_text(rebuild(package, sorted(recorded.FORMS))),
+        }
     if check:
-        same = SCHEMA_FILE.read_text(encoding="utf-8") == text
-        print("schema.json is up to date" if same else "schema.json differs")
-        return 0 if same else 1
-    SCHEMA_FILE.write_text(text, encoding="utf-8")
+        differing = [
+            file.name for file, text in texts.items() if file.read_text(encoding="utf-8") != text
+        ]
+        print(f"{', '.join(differing)} differ" if differing else "the schemas are up to date")
+        return 1 if differing else 0
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -24,6 +24,7 @@ import protocol
 import resources
 from api import ApiError, Client
 from policy_documents import DocumentError
+from resources import recorded
 from resources.base import Provider, Refused
 from values import UNKNOWN, Schema, from_msgpack, to_msgpack
 
@@ -53,6 +54,9 @@ class Plugin:
             type_name: resource(self.schema.resources[type_name])
             for type_name, resource in resources.RESOURCES.items()
         }
+        if os.environ.get("PROVIDER_DOUBLE_RECORDED"):
+            self.schema.resources.update(recorded.schemas())
+            self.resources.update(recorded.served())
 
     # --- what there is -----------------------------------------------------
 

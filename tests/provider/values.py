@@ -83,7 +83,12 @@ class Schema:
         """Returns the object of a type with everything null and no blocks."""
         block = self.resources[type_name]
         state = dict.fromkeys(block["attributes"])
-        state.update({name: [] for name in block["block_types"]})
+        state.update(
+            {
+                name: None if nested["nesting_mode"] == "single" else []
+                for name, nested in block["block_types"].items()
+            }
+        )
         return state
 
     def from_state_file(self, type_name, text):

@@ -13,6 +13,7 @@ pub mod gate;
 pub mod git_server;
 pub mod github_markdown;
 pub mod history;
+pub mod infrastructure;
 pub mod module;
 pub mod python;
 pub mod random;

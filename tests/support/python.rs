@@ -1,4 +1,4 @@
-//! The Python side of the tests: its packages, and the AWS emulator.
+//! What the tests have in other languages: packages of Python and Node, and the AWS emulator.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -41,6 +41,34 @@ fn install(requirements: &str, folder: &str) -> PathBuf {
         .arg(&requirements));
     fs::write(&installed, wanted).expect("note what is installed");
     python
+}
+
+/// A folder in which Node finds the evaluator of IAM policies; installed below `target/` at first use.
+pub fn evaluators_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let wanted = fs::read_to_string(project().join("tests/evaluator/packages.txt"))
+            .expect("the packages");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("evaluator");
+        let installed = folder.join("installed.txt");
+        fs::create_dir_all(&folder).expect("a folder for Node");
+        let lock = fs::File::create(folder.join("lock")).expect("lock file");
+        lock.lock().expect("lock on Node's folder");
+        if !fs::read_to_string(&installed).is_ok_and(|has| has == wanted) {
+            fs::write(folder.join("package.json"), "{\"private\": true}").expect("a package");
+            let packages = wanted.lines().filter(|line| !line.starts_with('#'));
+            let output = Command::new("npm")
+                .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
+                .args(packages)
+                .current_dir(&folder)
+                .output()
+                .expect("this test needs Node with the program `npm`");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "`npm install` failed: {said}");
+            fs::write(&installed, wanted).expect("note what is installed");
+        }
+        folder
+    })
 }
 
 fn run(command: &mut Command) {

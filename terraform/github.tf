@@ -1,0 +1,327 @@
+# GitHub Actions' ways into the account: who may take which role, what each may do, and the boundary
+# that keeps the one that changes IAM from changing its own limits.
+
+locals {
+  address = regex("^(?:https://(?P<host>[^/]+)/)?(?P<path>.+?)(?:\\.git)?$", var.repository)
+  host    = coalesce(local.address.host, "github.com")
+  path    = local.address.path
+
+  repository_url = "https://${local.host}/${local.path}"
+
+  is_github = (
+    local.host == "github.com" || endswith(local.host, ".ghe.com") ||
+    var.github_oidc_issuer != "token.actions.githubusercontent.com"
+  )
+  way_back = var.create_github_roles && local.is_github
+
+  oidc_provider_arn = "arn:${local.partition}:iam::${local.account}:oidc-provider/${var.github_oidc_issuer}"
+
+  # GitHub writes a repository's name, for newer repositories with the numbers that only this one has.
+  # A namesake made later has other numbers and cannot be without, so both forms are safe.
+  owner      = split("/", local.path)[0]
+  short_name = reverse(split("/", local.path))[0]
+  named_as = concat(["repo:${local.path}"], var.github_repository_id == null ? [] : [
+    "repo:${local.owner}@${var.github_owner_id}/${local.short_name}@${var.github_repository_id}",
+  ])
+  of_branch = "ref:refs/heads/${var.branch}"
+  subjects = {
+    plan   = "pull_request"
+    apply  = var.environment == null ? local.of_branch : "environment:${var.environment}"
+    export = local.of_branch
+  }
+
+  trust = {
+    for role, subject in local.subjects : role => jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Principal = { Federated = local.oidc_provider_arn }
+        Action    = "sts:AssumeRoleWithWebIdentity"
+        Condition = {
+          StringEquals = {
+            "${var.github_oidc_issuer}:aud" = "sts.amazonaws.com"
+            "${var.github_oidc_issuer}:sub" = [for name in local.named_as : "${name}:${subject}"]
+          }
+        }
+      }]
+    })
+  }
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count = local.way_back && var.create_oidc_provider ? 1 : 0
+
+  url            = "https://${var.github_oidc_issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+
+  lifecycle {
+    precondition {
+      condition     = length(split("/", local.path)) == 2
+      error_message = "A repository on GitHub is `owner/name`: ${var.repository} is not. With create_github_roles = false there are no roles for it."
+    }
+  }
+}
+
+locals {
+  # What Terraform reads of the resources that an export writes.
+  refreshes = [
+    "iam:GetInstanceProfile",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "organizations:DescribePolicy",
+    "organizations:ListTagsForResource",
+    "organizations:ListTargetsForPolicy",
+  ]
+
+  # What it calls to create, change and delete them.
+  applies = [
+    "iam:AddRoleToInstanceProfile",
+    "iam:AttachRolePolicy",
+    "iam:CreateInstanceProfile",
+    "iam:CreatePolicy",
+    "iam:CreatePolicyVersion",
+    "iam:CreateRole",
+    "iam:DeleteInstanceProfile",
+    "iam:DeletePolicy",
+    "iam:DeletePolicyVersion",
+    "iam:DeleteRole",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:ListInstanceProfilesForRole",
+    "iam:ListPolicyVersions",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:RemoveRoleFromInstanceProfile",
+    "iam:TagInstanceProfile",
+    "iam:TagPolicy",
+    "iam:TagRole",
+    "iam:UntagInstanceProfile",
+    "iam:UntagPolicy",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
+    "organizations:AttachPolicy",
+    "organizations:CreatePolicy",
+    "organizations:DeletePolicy",
+    "organizations:DetachPolicy",
+    "organizations:TagResource",
+    "organizations:UntagResource",
+    "organizations:UpdatePolicy",
+  ]
+
+  state_key = "${var.prefix == null ? "" : "${var.prefix}/"}terraform.tfstate"
+  state = {
+    object = "${local.arn_of.state_bucket}/${local.state_key}"
+    lock   = "${local.arn_of.state_bucket}/${local.state_key}.tflock"
+  }
+
+  # What the apply role may not change, take or pass, whatever a pull request says.
+  protected = {
+    roles         = [for role in sort(keys(local.role_arns)) : "${var.name}-${role}"]
+    more_roles    = sort(var.protected_roles)
+    policies      = ["${var.name}-boundary"]
+    oidc_provider = local.oidc_provider_arn
+    buckets       = concat(var.create_trail ? [local.trail_bucket] : [], local.way_back ? [local.state_bucket] : [])
+  }
+  protected_arns = concat(
+    values(local.role_arns),
+    [local.boundary_arn, local.oidc_provider_arn],
+    # The roles of IAM Identity Center.
+    ["arn:${local.partition}:iam::${local.account}:role/aws-reserved/*"],
+    flatten([
+      for role in local.protected.more_roles : [
+        "arn:${local.partition}:iam::${local.account}:role/${role}",
+        "arn:${local.partition}:iam::${local.account}:role/*/${role}",
+      ]
+    ]),
+  )
+
+  boundary = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "AtMost"
+        Effect   = "Allow"
+        Action   = local.within_boundary
+        Resource = "*"
+      },
+      # Without this a policy of another resource could allow a session of the role what no boundary
+      # does: to take a role that it made itself, for one.
+      {
+        Sid       = "NothingElse"
+        Effect    = "Deny"
+        NotAction = local.within_boundary
+        Resource  = "*"
+      },
+      {
+        Sid       = "ProtectedIsOnlyRead"
+        Effect    = "Deny"
+        NotAction = ["iam:Get*", "iam:List*"]
+        Resource  = local.protected_arns
+      },
+      {
+        Sid         = "NoOtherBucketOrState"
+        Effect      = "Deny"
+        Action      = "s3:*"
+        NotResource = [local.arn_of.state_bucket, local.state.object, local.state.lock]
+      },
+      {
+        Sid      = "StateStays"
+        Effect   = "Deny"
+        Action   = "s3:DeleteObject"
+        Resource = local.state.object
+      },
+    ]
+  })
+  within_boundary = concat(
+    local.refreshes, local.applies,
+    ["iam:PassRole", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sts:GetCallerIdentity"],
+  )
+}
+
+resource "aws_iam_role" "plan" {
+  count = local.way_back ? 1 : 0
+
+  name               = "${var.name}-plan"
+  description        = "Plans pull requests of ${local.path}"
+  assume_role_policy = local.trust.plan
+
+  depends_on = [aws_iam_openid_connect_provider.github]
+}
+
+resource "aws_iam_role_policy" "plan" {
+  count = local.way_back ? 1 : 0
+
+  name = "plan"
+  role = aws_iam_role.plan[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Refresh"
+        Effect   = "Allow"
+        Action   = local.refreshes
+        Resource = "*"
+      },
+      {
+        Sid      = "FindState"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = local.arn_of.state_bucket
+      },
+      {
+        Sid      = "ReadState"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = local.state.object
+      },
+    ]
+  })
+}
+
+resource "aws_iam_role" "export" {
+  count = local.way_back ? 1 : 0
+
+  name               = "${var.name}-export"
+  description        = "Reads IAM and Organizations for workflows of ${local.path}"
+  assume_role_policy = local.trust.export
+
+  depends_on = [aws_iam_openid_connect_provider.github]
+}
+
+resource "aws_iam_role_policy" "export" {
+  #checkov:skip=CKV_AWS_355:it reads whatever roles and policies there are
+  count = local.way_back ? 1 : 0
+
+  name   = "export"
+  role   = aws_iam_role.export[0].name
+  policy = jsonencode({ Version = "2012-10-17", Statement = [local.reads_everything] })
+}
+
+resource "aws_iam_role" "apply" {
+  count = local.way_back ? 1 : 0
+
+  name                 = "${var.name}-apply"
+  description          = "Applies ${var.environment == null ? "the branch ${var.branch}" : "the environment ${var.environment}"} of ${local.path}"
+  assume_role_policy   = local.trust.apply
+  permissions_boundary = aws_iam_policy.boundary[0].arn
+
+  depends_on = [aws_iam_openid_connect_provider.github]
+}
+
+resource "aws_iam_role_policy" "apply" {
+  #checkov:skip=CKV_AWS_286:changing IAM is what this role is for; the boundary, the guard and the review limit it
+  #checkov:skip=CKV_AWS_289:likewise
+  #checkov:skip=CKV_AWS_355:the roles and policies of the account are its resources, whatever they are called
+  #checkov:skip=CKV_AWS_290:likewise
+  count = local.way_back ? 1 : 0
+
+  name = "apply"
+  role = aws_iam_role.apply[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Apply"
+        Effect   = "Allow"
+        Action   = concat(local.refreshes, local.applies)
+        Resource = "*"
+      },
+      # What puts a role into an instance profile passes it to EC2.
+      {
+        Sid       = "FillInstanceProfiles"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = "arn:${local.partition}:iam::${local.account}:role/*"
+        Condition = { StringEqualsIfExists = { "iam:PassedToService" = ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"] } }
+      },
+      {
+        Sid      = "FindState"
+        Effect   = "Allow"
+        Action   = "s3:ListBucket"
+        Resource = local.arn_of.state_bucket
+      },
+      {
+        Sid      = "State"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject"]
+        Resource = [local.state.object, local.state.lock]
+      },
+      {
+        Sid      = "Unlock"
+        Effect   = "Allow"
+        Action   = "s3:DeleteObject"
+        Resource = local.state.lock
+      },
+    ]
+  })
+}
+
+resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_286:a boundary allows nothing by itself
+  #checkov:skip=CKV_AWS_287:a boundary allows nothing by itself
+  #checkov:skip=CKV_AWS_288:a boundary allows nothing by itself
+  #checkov:skip=CKV_AWS_289:a boundary allows nothing by itself
+  #checkov:skip=CKV_AWS_290:a boundary allows nothing by itself
+  #checkov:skip=CKV_AWS_355:a boundary allows nothing by itself
+  count = local.way_back ? 1 : 0
+
+  name        = "${var.name}-boundary"
+  description = "The most that ${var.name}-apply may do"
+  policy      = local.boundary
+
+  lifecycle {
+    precondition {
+      condition     = length(local.boundary) <= 6144
+      error_message = "The boundary has ${length(local.boundary)} of the 6144 characters that IAM allows: shorten protected_roles."
+    }
+  }
+}
