@@ -2,7 +2,10 @@
 
 mod adopt;
 mod demo;
+mod guard;
+mod init;
 mod render;
+mod sanitize;
 mod status;
 mod sync;
 
@@ -61,6 +64,9 @@ enum Command {
     Status(Box<status::StatusCommand>),
     Adopt(adopt::AdoptCommand),
     Render(render::RenderCommand),
+    Guard(guard::GuardCommand),
+    Init(Box<init::InitCommand>),
+    Sanitize(sanitize::SanitizeCommand),
     Demo(demo::DemoCommand),
     /// Print a completion script for a shell
     ///
@@ -74,7 +80,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "guard", "init", "sanitize", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -198,6 +204,9 @@ pub fn run() -> ExitCode {
         Command::Status(command) => status::status(*command, arguments.quiet),
         Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
         Command::Render(command) => render::run(command),
+        Command::Guard(command) => guard::run(&command),
+        Command::Init(command) => init::run(*command, arguments.quiet),
+        Command::Sanitize(command) => sanitize::run(&command),
         Command::Demo(command) => demo::demo(&command),
         Command::Completions { shell } => print_completions(shell),
         Command::Man { command } => print_manual(command.as_deref()),

@@ -70,11 +70,8 @@ pub fn write(
 /// Exporting one account over another would remove all of the other's files.
 fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> anyhow::Result<()> {
     let Some(account) = account else { return Ok(()) };
-    for folder in ["roles", "policies"] {
-        let Some((path, entity)) = first_entity(directory, kind_of(folder), folder)? else {
-            continue;
-        };
-        if let Some(other) = Account::of_arn(entity.arn())
+    for folder in ACCOUNTS_OWN {
+        if let Some((path, other)) = account_in(directory, folder)?
             && other.id != account.id
         {
             return Err(Refused {
@@ -88,6 +85,28 @@ fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> a
         }
     }
     Ok(())
+}
+
+/// The account whose export lies in a folder, if there is one.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn account_of(directory: &dyn Files) -> anyhow::Result<Option<Account>> {
+    for folder in ACCOUNTS_OWN {
+        if let Some((_, account)) = account_in(directory, folder)? {
+            return Ok(Some(account));
+        }
+    }
+    Ok(None)
+}
+
+/// The folders of what belongs to an account, not to its organization.
+const ACCOUNTS_OWN: [&str; 2] = ["roles", "policies"];
+
+fn account_in(directory: &dyn Files, folder: &str) -> anyhow::Result<Option<(String, Account)>> {
+    let found = first_entity(directory, kind_of(folder), folder)?;
+    Ok(found.and_then(|(path, entity)| Some((path, Account::of_arn(entity.arn())?))))
 }
 
 /// Any entity whose raw JSON lies in a folder, with its path.

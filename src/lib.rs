@@ -18,7 +18,10 @@
 //!    pushes: again from the fetch when somebody else was first.
 //! 7. What changed on both sides is a [`conflict`], which [`github`] shows as a pull request.
 //! 8. Raw JSON that people edit takes AWS's place in 4 and 5: [`render`].
-//! 9. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 9. What Terraform plans to make of all that is judged before the apply: [`plan_guard`].
+//! 10. [`init`] writes what a repository needs around all that: the workflows that plan and apply,
+//!     whose output goes through [`sanitize`].
+//! 11. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`] do no I/O.
@@ -36,6 +39,7 @@ pub mod export;
 pub mod file_name;
 pub mod github;
 pub mod in_place;
+pub mod init;
 pub mod inventory;
 pub mod invisible;
 pub mod json;
@@ -43,12 +47,14 @@ pub mod known;
 pub mod lambda;
 pub mod metrics;
 pub mod module;
+pub mod plan_guard;
 pub mod policy_document;
 pub mod progress;
 pub mod reconcile;
 pub mod render;
 pub mod repository;
 pub mod resource;
+pub mod sanitize;
 pub mod scope;
 pub mod session;
 pub mod settings;

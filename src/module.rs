@@ -15,7 +15,9 @@ use crate::terraform::read::{Declarations, declarations, json_declarations};
 use crate::terraform::{Address, Block, Body, Expression, format};
 
 /// The versions that a module asks for.
-const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
+pub const VERSIONS: &str = include_str!("../templates/terraform/versions.tf");
+pub const VERSIONS_FILE: &str = "terraform/versions.tf";
+pub const PROVIDER_FILE: &str = "terraform/provider.tf";
 
 /// The root module in the folder of an export.
 pub struct Module<'a> {
@@ -258,17 +260,33 @@ impl<'a> Module<'a> {
     /// The files that the whole module shares and that are not there yet.
     pub fn missing_files(&self, account: Option<&Account>) -> Vec<(String, String)> {
         let mut files = Vec::new();
-        let any = |has: fn(&Declarations) -> bool| self.foreign.values().any(has);
         let is_missing = |path: &str| !self.files.contains(path);
-        let path = "terraform/versions.tf";
-        if is_missing(path) && !any(|found| found.has_required_providers) {
-            files.push((path.to_owned(), VERSIONS.to_owned()));
+        if is_missing(VERSIONS_FILE) && self.required_providers().is_none() {
+            files.push((VERSIONS_FILE.to_owned(), VERSIONS.to_owned()));
         }
-        let path = "terraform/provider.tf";
-        if is_missing(path) && !any(|found| found.has_aws_provider) {
-            files.push((path.to_owned(), provider(account)));
+        if is_missing(PROVIDER_FILE) && self.aws_provider().is_none() {
+            files.push((PROVIDER_FILE.to_owned(), provider(account)));
         }
         files
+    }
+
+    /// A file that says where the state is kept.
+    pub fn backend(&self) -> Option<&str> {
+        self.declaring(|found| found.has_backend)
+    }
+
+    /// A file that says which providers are required.
+    pub fn required_providers(&self) -> Option<&str> {
+        self.declaring(|found| found.has_required_providers)
+    }
+
+    /// A file that configures the AWS provider.
+    pub fn aws_provider(&self) -> Option<&str> {
+        self.declaring(|found| found.has_aws_provider)
+    }
+
+    fn declaring(&self, what: fn(&Declarations) -> bool) -> Option<&str> {
+        self.foreign.iter().find(|(_, found)| what(found)).map(|(path, _)| path.as_str())
     }
 
     /// `removed` blocks for everything a file declares, unless `ours` or another file declares it by
@@ -403,7 +421,7 @@ fn removed<'a>(address: &Address) -> Block<'a> {
 }
 
 /// `provider.tf`: the region of the partition's IAM, and no other account than this one.
-fn provider(account: Option<&Account>) -> String {
+pub fn provider(account: Option<&Account>) -> String {
     let mut block = Block::new("provider", vec!["aws".to_owned()])
         .optional("region", account.and_then(Account::iam_region));
     if let Some(account) = account {

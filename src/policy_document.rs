@@ -5,6 +5,7 @@
 //! shuffled a list does not become a commit.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer};
@@ -73,6 +74,16 @@ impl Document {
             }
             (Document::Json(a), Document::Json(b)) => a == b || canonical(a) == canonical(b),
             _ => self == other,
+        }
+    }
+}
+
+/// The text of the document, on one line where it is JSON.
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Document::Json(json) => json.fmt(f),
+            Document::Text { text, .. } => f.write_str(text),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod environment;
 pub mod file;
+pub mod guard;
 pub mod ignore;
 mod spelling;
 pub mod values;

@@ -99,7 +99,7 @@ mod usage {
             (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
             (
                 &["man", "nope"],
-                "[possible values: export, sync, event, status, adopt, render, demo, completions, man]",
+                "[possible values: export, sync, event, status, adopt, render, guard, init, sanitize, demo, completions, man]",
             ),
         ] {
             let place = Place::new();
@@ -127,6 +127,9 @@ mod usage {
             ("help_status", &["status", "--help"]),
             ("help_adopt", &["adopt", "--help"]),
             ("help_render", &["render", "--help"]),
+            ("help_guard", &["guard", "--help"]),
+            ("help_init", &["init", "--help"]),
+            ("help_sanitize", &["sanitize", "--help"]),
             ("help_demo", &["demo", "--help"]),
             ("help_completions", &["completions", "--help"]),
             ("help_man", &["man", "--help"]),
@@ -407,7 +410,7 @@ mod generated {
     fn completions_know_every_option() {
         for shell in ["bash", "zsh", "fish"] {
             let script = run(&["completions", shell]).stdout;
-            for command in ["export", "sync", "event", "render", "demo"] {
+            for command in ["export", "sync", "event", "render", "guard", "demo"] {
                 assert!(script.contains(command), "{shell}: {command}");
                 for option in options(command) {
                     let name = if shell == "fish" { &option[2..] } else { &option };
@@ -433,7 +436,7 @@ mod generated {
 
     #[test]
     fn manual_page_is_roff_and_knows_every_option() {
-        let commands = ["export", "sync", "event", "render", "demo", "completions", "man"];
+        let commands = ["export", "sync", "event", "render", "guard", "demo", "completions", "man"];
         for arguments in [vec!["man"]].into_iter().chain(commands.map(|name| vec!["man", name])) {
             let page = run(&arguments).stdout;
             let start = page.lines().find(|line| line.starts_with(".TH "));
@@ -443,12 +446,12 @@ mod generated {
             );
             assert!(page.contains("\n.SH NAME\n"), "{arguments:?}");
         }
-        for command in ["export", "sync", "event", "render", "demo"] {
+        for command in ["export", "sync", "event", "render", "guard", "demo"] {
             let page = run(&["man", command]).stdout.replace("\\-", "-");
             for option in options(command) {
                 assert!(page.contains(&option), "{command} {option}");
             }
-            let reads_aws = !["render", "demo"].contains(&command);
+            let reads_aws = !["render", "guard", "demo"].contains(&command);
             assert_eq!(page.contains("iam:GetAccountAuthorizationDetails"), reads_aws);
         }
     }

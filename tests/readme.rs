@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use aws_iam_gitops::plan_guard::rules::{self, RULES};
 use aws_iam_gitops::resource::{KINDS, export_permissions, sync_permissions};
 use aws_iam_gitops::settings::environment;
 use aws_iam_gitops::settings::file::{self, FileSettings};
 
 const README: &str = include_str!("../README.md");
+const GUARD: &str = include_str!("../docs/guard.md");
 const SETTINGS: &str = include_str!("../docs/settings.md");
+const WORKFLOWS: &str = include_str!("../docs/workflows.md");
 
 #[test]
 fn supported_resources_are_those_of_the_table_of_kinds() {
@@ -64,4 +67,36 @@ fn the_documentations_settings_file_is_one() {
     for (key, _) in file::KEYS {
         assert!(text.contains(key), "{key}");
     }
+}
+
+#[test]
+fn the_role_that_reads_may_call_what_an_export_calls() {
+    let documents: Vec<serde_json::Value> = WORKFLOWS
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a document"))
+        .map(|text| serde_json::from_str(text).expect("JSON"))
+        .collect();
+    let [_, read] = documents.as_slice() else { panic!("trust and permissions") };
+    let actions = read["Statement"][0]["Action"].as_array().expect("a list");
+    let actions: BTreeSet<&str> = actions.iter().filter_map(serde_json::Value::as_str).collect();
+    assert_eq!(actions, sync_permissions());
+}
+
+#[test]
+fn rules_of_the_guard_and_their_settings_are_those_of_the_table() {
+    let mut table = String::from("| Rule | Refuses |\n| --- | --- |\n");
+    for rule in RULES {
+        let _ = writeln!(table, "| `{}` | {} |", rule.name, rule.refuses);
+    }
+    assert!(GUARD.contains(&format!("\n\n{table}\n")), "docs/guard.md lacks this table:\n{table}");
+    let mut table = String::from("| Key | Default | |\n| --- | --- | --- |\n");
+    for key in rules::keys() {
+        let _ = writeln!(table, "| `{}` | {} | {} |", key.name, key.default, key.meaning);
+    }
+    assert!(GUARD.contains(&format!("\n\n{table}\n")), "docs/guard.md lacks this table:\n{table}");
+    let text = GUARD.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let settings =
+        FileSettings::parse("docs/guard.md", text.expect("an example")).expect("settings");
+    assert_eq!((settings.guard.protected.len(), settings.guard.max_destroys), (2, 10));
 }

@@ -785,6 +785,11 @@ mod revisions {
         checkout.write_json(&prefixed("roles/reader.json"), &role("reader", "/"));
         checkout.edit_json(&prefixed(JSON), |role| role["Description"] = json!("Deploys the site"));
         checkout.render(&["--check"]).is(1).says(&["`roles/deploy.json`"]);
+        checkout.render(&["--check", "--prefix", "accounts/2"]).is(0);
+        checkout
+            .render(&["--check", "--prefix", "accounts/1"])
+            .is(1)
+            .says(&["run `aws-iam-gitops render --prefix accounts/1` and commit"]);
         let before = checkout.tree();
         checkout.render(&[]).is(0);
         assert_eq!(differences(&before, &checkout.tree()), [format!("changed {}", prefixed(ROLE))]);

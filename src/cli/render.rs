@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Output, print};
 use crate::invisible::visible;
 use crate::render::{Outcome, Problem, Remedy, RenderSettings, render};
+use crate::settings::values::Prefix;
 use crate::settings::{self, Choices, Coverage};
 
 /// How many lines of a difference are shown.
@@ -33,6 +34,10 @@ pub struct RenderCommand {
     /// the two parted
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     base: String,
+
+    /// The folder of the repository below which everything lies; otherwise the file's `prefix`
+    #[arg(long, value_name = "FOLDER", value_parser = Prefix::parse)]
+    prefix: Option<Prefix>,
 
     /// Write nothing; fail if raw JSON changed that Terraform does not say
     #[arg(long)]
@@ -65,7 +70,10 @@ pub fn run(command: RenderCommand) -> anyhow::Result<ExitCode> {
         base: command.base,
         check: command.check,
         keeps_json: command.keep_json,
-        coverage: Coverage::new(Choices::default(), file),
+        coverage: Coverage::new(
+            Choices { prefix: command.prefix.clone(), ..Choices::default() },
+            file,
+        ),
     };
     let outcome = render(&settings)?;
     print(&match command.output {
@@ -75,7 +83,7 @@ pub fn run(command: RenderCommand) -> anyhow::Result<ExitCode> {
     if outcome.problems.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprint!("{}", complaint(&outcome, &settings));
+    eprint!("{}", complaint(&outcome, &settings, command.prefix.as_ref()));
     Ok(ExitCode::FAILURE)
 }
 
@@ -111,7 +119,7 @@ fn text(outcome: &Outcome, base: &str) -> String {
     out
 }
 
-fn complaint(outcome: &Outcome, settings: &RenderSettings) -> String {
+fn complaint(outcome: &Outcome, settings: &RenderSettings, prefix: Option<&Prefix>) -> String {
     let mut out = String::new();
     for problem in &outcome.problems {
         let _ = writeln!(out, "error: {}: {}", place(problem), inert(&problem.problem));
@@ -140,14 +148,14 @@ fn complaint(outcome: &Outcome, settings: &RenderSettings) -> String {
         let _ = writeln!(
             out,
             "\nhint: run `{}` and commit what it writes; raw JSON that is edited alone would only be put back",
-            repetition(settings)
+            repetition(settings, prefix)
         );
     }
     out
 }
 
 /// The command that brings Terraform to what the JSON says.
-fn repetition(settings: &RenderSettings) -> String {
+fn repetition(settings: &RenderSettings, prefix: Option<&Prefix>) -> String {
     let mut command = "aws-iam-gitops render".to_owned();
     let folder = settings.folder.to_string_lossy();
     if folder != "." {
@@ -155,6 +163,9 @@ fn repetition(settings: &RenderSettings) -> String {
     }
     if settings.base != "HEAD" {
         let _ = write!(command, " --base {}", inert(&settings.base));
+    }
+    if let Some(prefix) = prefix {
+        let _ = write!(command, " --prefix {prefix}");
     }
     command
 }

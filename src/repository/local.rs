@@ -1,7 +1,7 @@
 //! Repositories on this machine, a person's own: made, checked out, their commits shown and read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -88,6 +88,45 @@ pub struct Snapshot {
     pub commit: String,
     /// By path, relative to the folder that was asked about.
     pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// The checkout around a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// The folder at its root.
+    pub root: PathBuf,
+    /// Where it came from, as it is written there: it may hold a token.
+    pub origin: Option<String>,
+    /// The default branch of where it came from, or the one that is checked out.
+    pub branch: Option<String>,
+}
+
+/// Finds the checkout that a folder lies in; none where there is none.
+///
+/// # Errors
+///
+/// There is one, and it cannot be read.
+pub fn checkout(folder: &Path) -> Result<Option<Checkout>, GitError> {
+    let found = || {
+        let git = match git2::Repository::discover(folder) {
+            Ok(git) => git,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(root) = git.workdir().map(Path::to_owned) else { return Ok(None) };
+        let target = |name: &str, prefix: &str| {
+            let reference = git.find_reference(name).ok()?;
+            let target = String::from_utf8_lossy(reference.symbolic_target_bytes()?).into_owned();
+            target.strip_prefix(prefix).map(str::to_owned)
+        };
+        let branch = target("refs/remotes/origin/HEAD", "refs/remotes/origin/")
+            .or_else(|| target("HEAD", "refs/heads/"));
+        let origin = git.find_remote("origin").ok();
+        let origin = origin.map(|remote| String::from_utf8_lossy(remote.url_bytes()).into_owned());
+        Ok(Some(Checkout { root, origin, branch }))
+    };
+    found()
+        .map_err(|error: git2::Error| during("cannot read the Git repository of", folder, &error))
 }
 
 const NO_REPOSITORY: &str = "run it in a checkout of the repository, or name its folder";

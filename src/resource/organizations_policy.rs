@@ -159,6 +159,20 @@ struct Target {
 }
 
 impl OrganizationsPolicy {
+    /// As AWS calls it: `SERVICE_CONTROL_POLICY`.
+    pub fn policy_type(&self) -> &str {
+        &self.policy_summary.policy_type
+    }
+
+    pub fn content(&self) -> &Document {
+        &self.content
+    }
+
+    /// IDs of roots, units and accounts, if they were read.
+    pub fn targets(&self) -> Option<impl Iterator<Item = &str>> {
+        Some(self.targets.as_ref()?.iter().map(|target| target.target_id.as_str()))
+    }
+
     fn sort(&mut self) {
         self.tags.iter_mut().for_each(|tags| tags.sort());
         if let Some(targets) = &mut self.targets {

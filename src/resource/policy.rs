@@ -111,6 +111,12 @@ struct Summary {
 }
 
 impl Policy {
+    /// The document that counts.
+    pub fn document(&self) -> Option<&Document> {
+        let default = self.policy_version_list.iter().find(|version| version.is_default_version);
+        default.map(|version| &version.document)
+    }
+
     fn is_of_aws(&self) -> bool {
         self.arn.contains(":iam::aws:policy/")
     }

@@ -15,10 +15,22 @@
 //!
 //! [[ignore]]
 //! tag = "owner=team-*"
+//!
+//! [guard]
+//! disabled = ["drift"]
+//! protected = ["break-glass-*", "arn:aws:iam::*:role/billing"]
+//! max_destroys = 5
+//! max_destroy_share = 0.2
+//! max_forgets = 5
+//! allowed_types = ["aws_ssoadmin_*"]
+//! allowed_provider_arguments = ["assume_role"]
+//! allowed_module_sources = ["git::https://github.com/example-org/*"]
 //! ```
 //!
 //! All keys may be left out; what is not known is refused. Where the repository is and which branch
 //! is meant cannot be in here: both must be known before this file is.
+
+mod guard;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -26,6 +38,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::guard::GuardSettings;
 use super::ignore::{IgnoreRules, Rule, TagPattern, glob, kind_glob};
 use super::spelling::allowed;
 use super::values::{Invalid, Prefix, kind, mode};
@@ -36,7 +49,7 @@ use crate::invisible::visible;
 pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 
 /// The keys, each with what it sets.
-pub const KEYS: [(&str, &str); 8] = [
+pub const KEYS: [(&str, &str); 9] = [
     ("prefix", "the folder of the repository below which everything lies"),
     ("kinds", "the kinds that are written; otherwise all"),
     ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
@@ -45,6 +58,7 @@ pub const KEYS: [(&str, &str); 8] = [
     ("imports", "import blocks; `false` leaves them out"),
     ("mode", "`push` to the branch, or `pull-request` for one that is protected"),
     ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
+    ("guard", "what a plan must not do, under `[guard]`"),
 ];
 /// The conditions of a rule.
 pub const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
@@ -54,6 +68,7 @@ pub const CONDITIONS: [&str; 4] = ["kind", "name", "path", "tag"];
 pub struct FileSettings {
     pub choices: Choices,
     pub ignore: IgnoreRules,
+    pub guard: GuardSettings,
 }
 
 impl FileSettings {
@@ -82,6 +97,7 @@ impl FileSettings {
                 "imports" => choices.imports = Some(file.boolean(value)?),
                 "mode" => choices.mode = Some(file.text(value, mode)?),
                 "ignore" => settings.ignore = file.rules(value)?,
+                "guard" => settings.guard = file.guard(value)?,
                 unknown => return Err(file.error(key.span(), unknown_key(unknown))),
             }
         }

@@ -99,6 +99,17 @@ pub fn glob(text: &str) -> Result<GlobMatcher, Invalid> {
     }
 }
 
+/// A glob that matches a name whatever its case.
+///
+/// # Errors
+///
+/// Empty, or no glob.
+pub fn glob_of_any_case(text: &str) -> Result<GlobMatcher, Invalid> {
+    glob(text)?;
+    let mut builder = GlobBuilder::new(text);
+    built(builder.literal_separator(false).backslash_escape(true).case_insensitive(true), text)
+}
+
 /// A glob that matches at least one kind, so that a misspelt one does not go unseen.
 ///
 /// # Errors
@@ -116,8 +127,11 @@ const GLOB: &str = "a text in which `*` stands for any characters and `?` for on
                     these and `{x,y}` for either; `\\` before one of these means itself";
 
 fn any_glob(text: &str) -> Result<GlobMatcher, Invalid> {
-    let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
-    let glob = glob.map_err(|error| {
+    built(GlobBuilder::new(text).literal_separator(false).backslash_escape(true), text)
+}
+
+fn built(builder: &GlobBuilder, text: &str) -> Result<GlobMatcher, Invalid> {
+    let glob = builder.build().map_err(|error| {
         Invalid::new(format!("`{}` is no glob: {}", visible(text), error.kind()), GLOB)
     })?;
     Ok(glob.compile_matcher())

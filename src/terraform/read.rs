@@ -33,7 +33,12 @@ pub struct Declarations {
     pub has_required_providers: bool,
     /// Whether the AWS provider is configured without an alias.
     pub has_aws_provider: bool,
+    /// Whether a `terraform` block says where the state is kept.
+    pub has_backend: bool,
 }
+
+/// The blocks that say where the state is kept.
+const BACKENDS: [&str; 2] = ["backend", "cloud"];
 
 /// Reads the declarations of one file.
 ///
@@ -63,6 +68,7 @@ pub fn declarations(text: &str) -> Result<Declarations, hcl_edit::parser::Error>
             }
             ("terraform", []) => {
                 found.has_required_providers |= block.body.has_blocks("required_providers");
+                found.has_backend |= BACKENDS.iter().any(|name| block.body.has_blocks(name));
             }
             ("provider", ["aws"]) => found.has_aws_provider |= value("alias").is_none(),
             ("moved", []) => found.moved.extend(value("from").and_then(address)),
@@ -112,6 +118,8 @@ pub fn json_declarations(text: &str) -> serde_json::Result<Declarations> {
     }
     found.has_required_providers =
         blocks(file.get("terraform")).any(|block| block.get("required_providers").is_some());
+    found.has_backend = blocks(file.get("terraform"))
+        .any(|block| BACKENDS.iter().any(|name| block.get(name).is_some()));
     found.has_aws_provider = blocks(file.get("provider"))
         .filter_map(|providers| providers.get("aws"))
         .flat_map(|provider| blocks(Some(provider)))
@@ -457,6 +465,15 @@ mod tests {
         .unwrap();
         assert!(found.has_required_providers && !found.has_aws_provider);
         assert!(declarations("provider \"aws\" {}\n").unwrap().has_aws_provider);
+        assert!(!found.has_backend);
+        for text in ["terraform {\n  backend \"s3\" {}\n}\n", "terraform {\n  cloud {}\n}\n"] {
+            assert!(declarations(text).unwrap().has_backend);
+        }
+        for text in
+            [r#"{"terraform": {"backend": {"s3": {}}}}"#, r#"{"terraform": [{"cloud": {}}]}"#]
+        {
+            assert!(json_declarations(text).unwrap().has_backend);
+        }
     }
 
     #[test]

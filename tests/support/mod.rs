@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod actions_api;
 pub mod bare;
 pub mod cloudtrail;
 pub mod counting_proxy;
@@ -10,6 +11,7 @@ pub mod fake_aws;
 pub mod fake_github;
 pub mod gate;
 pub mod git_server;
+pub mod github_markdown;
 pub mod history;
 pub mod infrastructure;
 pub mod module;
@@ -19,6 +21,7 @@ pub mod repository;
 pub mod run;
 pub mod runtime_api;
 pub mod tls_server;
+pub mod workflows;
 
 use std::path::Path;
 use std::process::{Command, Output};
