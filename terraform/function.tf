@@ -72,7 +72,6 @@ resource "aws_lambda_event_source_mapping" "events" {
 
 resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts with a key of its own; the logs hold no policy and no token
-  #checkov:skip=CKV_AWS_338:a year is the default; who keeps logs for less says so
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention
 }

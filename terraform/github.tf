@@ -257,10 +257,6 @@ resource "aws_iam_role" "apply" {
 }
 
 resource "aws_iam_role_policy" "apply" {
-  #checkov:skip=CKV_AWS_286:changing IAM is what this role is for; the boundary, the guard and the review limit it
-  #checkov:skip=CKV_AWS_289:likewise
-  #checkov:skip=CKV_AWS_355:the roles and policies of the account are its resources, whatever they are called
-  #checkov:skip=CKV_AWS_290:likewise
   count = local.way_back ? 1 : 0
 
   name = "apply"
@@ -306,12 +302,6 @@ resource "aws_iam_role_policy" "apply" {
 }
 
 resource "aws_iam_policy" "boundary" {
-  #checkov:skip=CKV_AWS_286:a boundary allows nothing by itself
-  #checkov:skip=CKV_AWS_287:a boundary allows nothing by itself
-  #checkov:skip=CKV_AWS_288:a boundary allows nothing by itself
-  #checkov:skip=CKV_AWS_289:a boundary allows nothing by itself
-  #checkov:skip=CKV_AWS_290:a boundary allows nothing by itself
-  #checkov:skip=CKV_AWS_355:a boundary allows nothing by itself
   count = local.way_back ? 1 : 0
 
   name        = "${var.name}-boundary"

@@ -448,4 +448,64 @@ fn it_applies_once_and_leaves_nothing_when_destroyed() {
     infrastructure.run(&["destroy", "-input=false", "-auto-approve"], &variables);
     assert_eq!(infrastructure.emulator().call(list).trim(), "['theirs']");
     assert_eq!(infrastructure.run(&["state", "list"], &[]), "");
+
+    // The schema is looked at: an argument that it does not have is refused.
+    infrastructure.run(&["validate"], &[]);
+    let bad = "resource \"aws_sqs_queue\" \"bad\" {\n  visibility_timeout = 1\n}\n";
+    fs::write(infrastructure.module().join("bad.tf"), bad).expect("a file");
+    let output = infrastructure.output(&["validate"], &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("Unsupported argument"), "{said}");
+}
+
+/// Every `variable "…"` or `output "…"` of a file, with its description.
+fn declared(file: &str, keyword: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(project().join("terraform").join(file)).expect("a file");
+    let start = format!("\n{keyword} \"");
+    let blocks = text.split(&start).skip(1).map(|block| {
+        let name = block.split('"').next().expect("a name");
+        let description = block
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("description = \"")?.strip_suffix('"'));
+        (name.to_owned(), description.unwrap_or_else(|| panic!("{name} says nothing")).to_owned())
+    });
+    blocks.collect()
+}
+
+#[test]
+fn the_manual_lists_every_variable_and_output_and_each_is_used() {
+    let folder = project().join("terraform");
+    let manual = fs::read_to_string(folder.join("README.md")).expect("the manual");
+    let files = fs::read_dir(&folder).expect("the module").filter_map(|entry| {
+        let path = entry.expect("an entry").path();
+        let declares = path.ends_with("variables.tf");
+        let is_terraform = path.extension().is_some_and(|extension| extension == "tf");
+        (is_terraform && !declares).then_some(path)
+    });
+    let module: String = files.map(|file| fs::read_to_string(file).expect("a file")).collect();
+    let variables = declared("variables.tf", "variable");
+    assert!(variables.len() > 30);
+    let mut rows = BTreeSet::new();
+    for (name, description) in &variables {
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("the manual lacks {name}"));
+        assert!(row.ends_with(&format!("| {description} |")), "{row}\nis not: {description}");
+        rows.insert(name.clone());
+        let is_used = module
+            .split(&format!("var.{name}"))
+            .skip(1)
+            .any(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'));
+        assert!(is_used, "{name} is not used");
+    }
+    for (name, description) in declared("outputs.tf", "output") {
+        assert!(manual.contains(&format!("| `{name}` | {description} |")), "{name}");
+        rows.insert(name);
+    }
+    let section =
+        manual.split("## Variables").nth(1).and_then(|rest| rest.split("## The way").next());
+    let listed = section.expect("variables and outputs").lines();
+    let listed: BTreeSet<String> = listed
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned()))
+        .collect();
+    assert_eq!(listed, rows);
 }
