@@ -349,9 +349,13 @@ fn next(settings: &InitSettings, is_checkout: bool, origin: Option<&Repository>)
             false => String::new(),
         };
         let roles: Vec<String> = roles.iter().map(|role| format!("\n- {role}")).collect();
+        let deploy = match has_terraform {
+            true => "\n`make -C terraform deploy` in a clone of aws-iam-gitops makes all of these",
+            false => "",
+        };
         steps.push(format!(
             "make {bucket}GitHub's OpenID Connect provider,\n\
-             and the roles that the workflows take:{}",
+             and the roles that the workflows take:{}{deploy}",
             roles.concat()
         ));
     }

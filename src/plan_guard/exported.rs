@@ -60,18 +60,6 @@ impl Exported {
         self.organizations.get(id)
     }
 
-    /// The organizations policies that are attached to a target, by ID.
-    pub fn attached_to<'a>(
-        &'a self,
-        target: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a Attached)> {
-        let is_attached = move |policy: &Attached| {
-            policy.targets.as_ref().is_some_and(|targets| targets.iter().any(|of| of == target))
-        };
-        let policies = self.organizations.iter().map(|(id, policy)| (id.as_str(), policy));
-        policies.filter(move |(_, policy)| is_attached(policy))
-    }
-
     /// What an argument refers to, if its source is a bare reference.
     pub fn reference(&self, resource: &str, argument: &str) -> Option<&Reference> {
         self.references.get(&(resource.to_owned(), argument.to_owned()))

@@ -1,11 +1,11 @@
 //! What would lock a whole organization out: at its root, a policy that denies everything, or no
 //! policy any more that allows anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Case, Finding, Resolved, Rule};
 use crate::plan_guard::exported::Attached;
-use crate::plan_guard::plan::{ResourceChange, Side};
+use crate::plan_guard::plan::{Action, ResourceChange, Side};
 use crate::plan_guard::statement::{Condition, Statement, statements};
 use crate::plan_guard::wildcard::{has_wildcard, is_open, matches};
 
@@ -133,10 +133,7 @@ fn attachment_problem(case: &Case, change: &ResourceChange) -> Option<String> {
 
 /// A policy as the plan leaves it, else as the export found it.
 fn content_of(case: &Case, id: &str) -> Option<Attached> {
-    let is_it = |change: &&ResourceChange| {
-        change.resource_type == POLICY && change.text(Side::After, "id") == Some(id)
-    };
-    match case.plan.managed().find(is_it) {
+    match case.plan.managed().find(|change| is_policy(change, Side::After, id)) {
         Some(change) => planned(case, change),
         None => case.exported.organizations_policy(id).cloned(),
     }
@@ -154,71 +151,67 @@ fn planned(case: &Case, change: &ResourceChange) -> Option<Attached> {
 
 /// What is said where a root that allowed everything by a service control policy would no more.
 fn lost_allowance(case: &Case) -> Option<String> {
-    let mut after: BTreeMap<(String, String), bool> = BTreeMap::new();
-    let mut roots: Vec<String> = Vec::new();
+    // The policies at each root, before and after.
+    let mut roots: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for (id, policy) in &case.exported.organizations {
+        for target in policy.targets.iter().flatten().filter(|target| is_root(target)) {
+            let (before, after) = roots.entry(target).or_default();
+            before.insert(id);
+            after.insert(id);
+        }
+    }
+    // What Terraform lets go stays attached.
+    let acts = |change: &&ResourceChange| change.action() != Action::Forget;
+    for change in attachments(case).filter(acts) {
+        if let Some((root, id)) = at_root(change, Side::Before) {
+            let (before, after) = roots.entry(root).or_default();
+            before.insert(id);
+            after.remove(id);
+        }
+    }
     for change in attachments(case) {
-        let at = |side| Some((change.text(side, "target_id")?, change.text(side, "policy_id")?));
-        let (before, planned) = (at(Side::Before), at(Side::After));
-        for (target, policy) in before.iter().chain(&planned).filter(|(target, _)| is_root(target))
-        {
-            roots.push((*target).to_owned());
-            let stays = planned == Some((*target, *policy));
-            after.insert(((*target).to_owned(), (*policy).to_owned()), stays);
+        if let Some((root, id)) = at_root(change, Side::After) {
+            roots.entry(root).or_default().1.insert(id);
         }
     }
-    let changed = case.plan.managed().filter(|change| {
-        change.resource_type == POLICY && change.changes_aws() && !change.change.before.is_null()
-    });
-    let changed: Vec<&str> = changed.filter_map(|change| change.text(Side::Before, "id")).collect();
-    for id in &changed {
-        let targets = case.exported.organizations_policy(id).and_then(|of| of.targets.as_ref());
-        roots.extend(targets.into_iter().flatten().filter(|target| is_root(target)).cloned());
-    }
-    let is_destroyed = |id: &str| {
-        case.plan.managed().any(|change| {
-            change.resource_type == POLICY
-                && change.destroys()
-                && change.text(Side::Before, "id") == Some(id)
-        })
-    };
-    roots.sort();
-    roots.dedup();
-    // Only what allowed everything, or may have, is missed.
-    let takes = |root: &str| {
-        let at_root = case.exported.attached_to(root).map(|(id, _)| id);
-        let weakened = at_root.filter(|id| changed.contains(id));
-        let gone = after.iter().filter(|((target, _), stays)| target == root && !**stays);
-        let taken: Vec<&str> = gone.map(|((_, id), _)| id.as_str()).chain(weakened).collect();
-        taken.into_iter().any(|id| allowed_before(case, id))
-    };
-    let locked = roots.into_iter().find(|root| {
-        let exported = case.exported.attached_to(root).map(|(id, _)| (id, true));
-        let mut policies: BTreeMap<&str, bool> = exported.collect();
-        for ((target, policy), stays) in &after {
-            if target == root {
-                policies.insert(policy, *stays);
-            }
-        }
-        let allows = |id: &str| {
-            !is_destroyed(id)
-                && (ALLOWING[0] == id
-                    || content_of(case, id).is_some_and(|policy| {
-                        policy.policy_type == SERVICE_CONTROL && allows_all(&policy.content)
-                    }))
+    let locked = roots.into_iter().find(|(_, (before, after))| {
+        let is_lost = |id: &&str| {
+            allowed_before(case, id) && !(after.contains(*id) && allows(case, id) != Some(false))
         };
-        takes(root) && !policies.into_iter().any(|(id, stays)| stays && allows(id))
+        before.iter().any(is_lost) && !after.iter().any(|id| allows(case, id) == Some(true))
     })?;
     Some(format!(
-        "no policy that is known to allow everything would be left at the root `{locked}`"
+        "no policy that is known to allow everything would be left at the root `{}`",
+        locked.0
     ))
+}
+
+/// The root that an attachment is about, and the policy.
+fn at_root(change: &ResourceChange, side: Side) -> Option<(&str, &str)> {
+    let target = change.text(side, "target_id").filter(|target| is_root(target))?;
+    Some((target, change.text(side, "policy_id")?))
+}
+
+/// Whether a policy allows everything after the plan; none: nobody knows.
+fn allows(case: &Case, id: &str) -> Option<bool> {
+    let is_gone =
+        case.plan.managed().any(|change| change.destroys() && is_policy(change, Side::Before, id));
+    if is_gone {
+        return Some(false);
+    }
+    match content_of(case, id) {
+        Some(policy) => Some(policy.policy_type == SERVICE_CONTROL && allows_all(&policy.content)),
+        None => (id == ALLOWING[0]).then_some(true),
+    }
+}
+
+fn is_policy(change: &ResourceChange, side: Side, id: &str) -> bool {
+    change.resource_type == POLICY && change.text(side, "id") == Some(id)
 }
 
 /// Whether a policy allowed everything before the plan, as far as anybody knows.
 fn allowed_before(case: &Case, id: &str) -> bool {
-    let is_it = |change: &&ResourceChange| {
-        change.resource_type == POLICY && change.text(Side::Before, "id") == Some(id)
-    };
-    if let Some(change) = case.plan.managed().find(is_it) {
+    if let Some(change) = case.plan.managed().find(|change| is_policy(change, Side::Before, id)) {
         let content = change.text(Side::Before, "content").unwrap_or_default();
         let policy_type = change.text(Side::Before, "type").unwrap_or(SERVICE_CONTROL);
         return policy_type == SERVICE_CONTROL && allows_all(content);
@@ -591,6 +584,48 @@ mod tests {
             attachment(ROOT, full_access),
         );
         assert_nothing(&[again], &full(Exported::default()));
+    }
+
+    #[test]
+    fn policies_are_told_apart_by_id_and_type() {
+        let other = |content: &str| {
+            let mut other = change(POLICY, &["no-op"], policy(content), policy(content));
+            for side in ["before", "after"] {
+                other["change"][side]["id"] = json!("p-9");
+            }
+            other
+        };
+        // The first policy of the plan is another one.
+        let little = full(exported(LITTLE, Some(&[ROOT])));
+        assert_nothing(&[other(DENY), attached(ROOT, "p-1")], &little);
+        let alone = exported(LITTLE, Some(&[ROOT]));
+        assert_nothing(&[other(ALLOW), detached(ROOT, "p-1")], &alone);
+        // Something that is no policy has the same ID.
+        let mut user = change("aws_iam_user", &["delete"], policy(ALLOW), policy(ALLOW));
+        assert_nothing(&[user.clone(), detached(ROOT, "p-1")], &alone);
+        let allowing = exported(ALLOW, Some(&[ROOT]));
+        assert_nothing(&[user.clone()], &allowing);
+        user["change"]["after"] = policy(DENY);
+        assert_nothing(&[user, attached(ROOT, "p-1")], &little);
+        // A policy that goes is not the one that allows.
+        let gone =
+            change(POLICY, &["delete"], other(ALLOW)["change"]["before"].clone(), Value::Null);
+        assert_nothing(&[gone], &allowing);
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_not_missed() {
+        let still = |policy: &str| {
+            change(ATTACHMENT, &["no-op"], attachment(ROOT, policy), attachment(ROOT, policy))
+        };
+        assert_nothing(&[still("p-2")], &Exported::default());
+        assert_nothing(&[still("p-FullAWSAccess")], &Exported::default());
+        let forgotten =
+            change(ATTACHMENT, &["forget"], attachment(ROOT, "p-FullAWSAccess"), Value::Null);
+        assert_nothing(&[forgotten], &full(Exported::default()));
+        // At a unit, Terraform knows of an attachment and the export of none.
+        assert_nothing(&[detached("ou-1", "p-2")], &full(Exported::default()));
+        assert_nothing(&[], &exported(ALLOW, Some(&["ou-1"])));
     }
 
     #[test]
