@@ -280,10 +280,9 @@ fn still_used(
     readings: &[(&'static Kind, Reading)],
 ) -> Option<Problem> {
     let users = readings.iter().flat_map(|(_, reading)| &reading.entities);
-    let mentions = |user: &&Box<dyn Entity>| {
+    let user = users.filter(|user| user.json_path() != path).find(|user| {
         user.mentions().iter().any(|(_, arn)| !arn.is_empty() && *arn == removed.arn())
-    };
-    let user = users.filter(|user| user.json_path() != path).find(mentions)?;
+    })?;
     let user = user.json_path();
     Some(Problem::at(path, format!("it is gone, and `{}` still names its ARN", visible(&user))))
 }

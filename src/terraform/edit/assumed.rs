@@ -111,25 +111,7 @@ fn as_list(value: &Json) -> Vec<&Json> {
 mod tests {
     use super::*;
     use crate::policy_document::Dialect;
-    use crate::terraform::node::Member;
-
-    /// JSON in which the text `?` is unknown.
-    fn node(json: &Json) -> Node {
-        let content = match json {
-            Json::String(text) if text == "?" => Content::Unknown,
-            Json::Array(items) => Content::List(items.iter().map(node).collect()),
-            Json::Object(members) => {
-                let member = |(key, value): &(String, Json)| Member {
-                    key: key.clone(),
-                    key_span: 0..0,
-                    value: node(value),
-                };
-                Content::Object(members.iter().map(member).collect())
-            }
-            scalar => Content::Scalar(scalar.clone()),
-        };
-        Node { span: 0..0, content }
-    }
+    use crate::terraform::edit::compare::tests::node;
 
     fn document(statements: &str) -> Json {
         Json::parse(&format!(r#"{{"Statement":{statements}}}"#)).expect("JSON")

@@ -381,7 +381,7 @@ fn scalar_key(value: &Json, place: Place) -> (u8, String) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -392,7 +392,7 @@ mod tests {
     }
 
     /// The expression for a value in which every text `?` is unknown.
-    fn node(value: &Json) -> Node {
+    pub fn node(value: &Json) -> Node {
         let content = match value {
             Json::String(text) if text == "?" => Content::Unknown,
             Json::Array(items) => Content::List(items.iter().map(node).collect()),
