@@ -4,12 +4,14 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use support::infrastructure::Infrastructure;
+use support::python::project;
 
 const TOKEN: &str = "ghp_never-to-be-seen";
 
@@ -180,4 +182,15 @@ fn all_that_is_missing_is_said_at_once_and_before_anything_is_made() {
         "{made:?}"
     );
     assert!(!deployment.infrastructure.module().join("terraform.tfstate").exists());
+}
+
+#[test]
+fn the_tag_is_a_checksum_of_all_that_the_image_is_built_from() {
+    let read = |file: &str| fs::read_to_string(project().join(file)).expect("a file");
+    let script = read("terraform/deploy.sh");
+    let sources = script.lines().find_map(|line| line.strip_prefix("sources=(")?.strip_suffix(')'));
+    let sources: BTreeSet<&str> = sources.expect("a list").split(' ').collect();
+    let ignored = read(".dockerignore");
+    let sent = ignored.lines().filter_map(|line| line.strip_prefix('!'));
+    assert_eq!(sources, sent.chain([".dockerignore", "Dockerfile"]).collect());
 }
