@@ -620,6 +620,11 @@ mod tests {
         };
         assert_nothing(&[still("p-2")], &Exported::default());
         assert_nothing(&[still("p-FullAWSAccess")], &Exported::default());
+        // AWS's own policy allows everything, also where no export has it.
+        let own = "p-FullAWSAccess";
+        let allowing = exported(ALLOW, Some(&[ROOT]));
+        assert_nothing(&[still(own), detached(ROOT, "p-1")], &allowing);
+        assert_found(&[still("p-2"), detached(ROOT, "p-1")], &allowing, "would be left");
         let forgotten =
             change(ATTACHMENT, &["forget"], attachment(ROOT, "p-FullAWSAccess"), Value::Null);
         assert_nothing(&[forgotten], &full(Exported::default()));
