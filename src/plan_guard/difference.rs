@@ -12,8 +12,8 @@ use crate::json::Json;
 use crate::policy_document::{Dialect, Document};
 use crate::resource::resource_type;
 
-/// Longest value that is shown whole, in characters.
-const LONGEST: usize = 4_000;
+/// Longest value that is shown whole, in characters: longer than any policy document of IAM.
+const LONGEST: usize = 12_000;
 
 /// One line of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,12 +33,13 @@ const ENTITIES: [(&str, &str, &str); 8] = [
 
 /// Arguments that name the entity on which a resource hangs, with its kind; those that hold ARNs
 /// have none.
-const OWNERS: [(&str, &str); 13] = [
+const OWNERS: [(&str, &str); 14] = [
     ("role", "role"),
     ("role_name", "role"),
     ("roles", "role"),
     ("user", "user"),
     ("user_name", "user"),
+    ("username", "user"),
     ("users", "user"),
     ("group", "group"),
     ("group_name", "group"),
@@ -84,7 +85,9 @@ pub fn own(resource_type: &str, values: &Value) -> Option<Identity> {
     let (kind, argument) = known.map_or(("", "name"), |(_, kind, argument)| (kind, argument));
     let is_hanging = known.is_none() && OWNERS.iter().any(|(owner, _)| text(owner).is_some());
     let name = text(argument).filter(|_| !is_hanging)?;
-    let name = name.strip_prefix("https://").unwrap_or(name).trim_end_matches('/');
+    let scheme = "https://";
+    let is_url = name.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
+    let name = if is_url { &name[scheme.len()..] } else { name }.trim_end_matches('/');
     let tags = ["tags", "tags_all"].into_iter().filter_map(|of| values.get(of)?.as_object());
     let tag = |(key, value): (&String, &Value)| {
         Some(Tag { key: key.clone(), value: value.as_str()?.to_owned() })
@@ -123,7 +126,13 @@ pub fn arguments(resource_type: &str) -> impl Iterator<Item = &'static str> {
     let name = known.map_or("name", |(_, _, argument)| argument);
     // A role's list of attachments is computed where it is not declared.
     let owners = owning(resource_type).map(|(argument, _)| argument);
-    std::iter::once(name).chain(owners.filter(|argument| *argument != "managed_policy_arns"))
+    // The name of what hangs on an entity is no entity's.
+    let is_hanging = known.is_none()
+        && ["role_policy", "user_policy", "group_policy"].iter().any(|hanging| {
+            resource_type.strip_prefix("aws_iam_").is_some_and(|it| it.starts_with(hanging))
+        });
+    let name = Some(name).filter(|_| !is_hanging);
+    name.into_iter().chain(owners.filter(|argument| *argument != "managed_policy_arns"))
 }
 
 /// What of [`OWNERS`] a resource type may have. Arguments of an entity itself may be called the same
@@ -188,7 +197,7 @@ mod tests {
         assert_eq!(of("aws_iam_openid_connect_provider"), ["url", "role"]);
         assert_eq!(of("aws_iam_role"), ["name", "role"]);
         let hanging = of("aws_iam_role_policy_attachment");
-        assert_eq!((hanging[0], hanging.len()), ("name", 13));
+        assert_eq!((hanging[0], hanging.len()), ("role", 13));
         assert!(hanging.contains(&"policy_arn") && !hanging.contains(&"managed_policy_arns"));
     }
 

@@ -113,8 +113,8 @@ impl<'a> Case<'a> {
             Known::Absent => Resolved::Absent,
             Known::Text(text) => Resolved::Text(text),
             Known::Unknown => match self.exported.reference(&change.resource(), argument) {
-                Some(reference) => Resolved::Of(reference),
-                None => Resolved::Unknown,
+                Some(reference) if names_itself(argument, reference) => Resolved::Of(reference),
+                _ => Resolved::Unknown,
             },
         }
     }
@@ -132,6 +132,21 @@ impl<'a> Case<'a> {
             && change.change.after_unknown.get(argument) == Some(&Value::Bool(true))
             && self.exported.is_plain(&change.resource())
     }
+}
+
+/// Whether a reference is to what names the other resource in AWS. Any other attribute of it, such as
+/// its description, may be anything.
+fn names_itself(argument: &str, reference: &Reference) -> bool {
+    let (resource_type, attributes): (&str, &[&str]) = match argument {
+        "policy_arn" => ("aws_iam_policy", &["arn", "id"]),
+        "role" | "role_name" => ("aws_iam_role", &["id", "name"]),
+        "user" | "user_name" => ("aws_iam_user", &["id", "name"]),
+        "group" | "group_name" => ("aws_iam_group", &["id", "name"]),
+        "policy_id" => ("aws_organizations_policy", &["id"]),
+        _ => return false,
+    };
+    reference.resource.rsplit('.').nth(1) == Some(resource_type)
+        && attributes.contains(&reference.attribute.as_str())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 
 use crate::directory::Files;
+use crate::json::Json;
 use crate::plan_guard::exported::{Attached, Exported, Reference};
 use crate::plan_guard::identity::Identity;
 use crate::plan_guard::plan::Plan;
@@ -91,22 +92,38 @@ fn read_source(
     let mut sources = Vec::new();
     let mut is_read = true;
     for name in files.files(folder)? {
+        // What Terraform passes over declares nothing.
+        if name.starts_with('.') {
+            continue;
+        }
         let is_json = name.ends_with(".tf.json");
         if !is_json && !name.ends_with(".tf") {
             continue;
         }
         let path = format!("{folder}/{name}");
         let text = String::from_utf8_lossy(&files.read(&path)?.unwrap_or_default()).into_owned();
+        if is_json {
+            let Ok(json) = Json::parse(&text) else {
+                is_read = false;
+                exported.hidden_provisioners.push(path);
+                continue;
+            };
+            let has = |wanted: &str| has_key(&json, wanted);
+            is_read &= !has("resource") && !has("module");
+            let may_run = has("removed") && has("provisioner");
+            exported.hidden_provisioners.extend(may_run.then_some(path));
+            continue;
+        }
         let may_run = text.contains("removed") && text.contains("provisioner");
         match SourceFile::parse(&path, text) {
-            Ok(file) if !is_json => {
+            Ok(file) => {
                 is_read &= !file.is_override();
                 let runs = |of: Removed| of.block.blocks().any(|of| of.name() != "lifecycle");
                 exported.hidden_provisioners.extend(file.removed().any(runs).then_some(path));
                 sources.push(file);
             }
             // Terraform may read what this program does not: words count then.
-            _ => {
+            Err(_) => {
                 is_read = false;
                 exported.hidden_provisioners.extend(may_run.then_some(path));
             }
@@ -116,6 +133,17 @@ fn read_source(
         sources.iter().for_each(|file| add_source(exported, file, module));
     }
     Ok(())
+}
+
+/// Whether an object in it has a key, however the key is escaped.
+fn has_key(json: &Json, wanted: &str) -> bool {
+    match json {
+        Json::Object(members) => {
+            members.iter().any(|(key, value)| key == wanted || has_key(value, wanted))
+        }
+        Json::Array(items) => items.iter().any(|item| has_key(item, wanted)),
+        _ => false,
+    }
 }
 
 fn add_source(exported: &mut Exported, file: &SourceFile, module: &str) {
@@ -175,6 +203,37 @@ fn joined(folder: &str, relative: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_found_at_any_depth_and_in_any_spelling() {
+        let json = Json::parse(r#"{"rem\u006fved":[{"provisi\u006fner":[]}]}"#).unwrap();
+        assert!(has_key(&json, "removed") && has_key(&json, "provisioner"));
+        assert!(!has_key(&json, "resource"));
+    }
+
+    #[test]
+    fn what_terraform_passes_over_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let decoy = "resource \"aws_iam_role_policy_attachment\" \"x\" {\n  policy_arn = aws_iam_policy.y.arn\n}\n";
+        write(".zz.tf", decoy);
+        let read = || {
+            let mut exported = Exported::default();
+            let files = crate::directory::Directory::new(folder.path(), true);
+            read_source(&mut exported, &files, ".", "").unwrap();
+            exported
+        };
+        assert!(read().references.is_empty());
+        write("zz.tf", decoy);
+        write("variables.tf.json", r#"{"variable":{"x":{}}}"#);
+        assert_eq!(read().references.len(), 1);
+        write("program.tf.json", r#"{"rem\u006fved":[{"provisi\u006fner":[]}]}"#);
+        assert_eq!(read().hidden_provisioners, ["./program.tf.json"]);
+        write("program.tf.json", "{");
+        let unread = read();
+        assert_eq!((unread.hidden_provisioners.len(), unread.references.len()), (1, 0));
+    }
 
     #[test]
     fn folders_of_modules_stay_in_the_repository() {

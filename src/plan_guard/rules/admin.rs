@@ -52,15 +52,15 @@ const HOLDERS: [&str; 10] = [
 /// AWS's own policies that grant everything in the sense of this rule.
 const OF_AWS: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
 
-/// Who may do all of these may do everything soon.
-const GIVING: [&str; 7] = [
-    "iam:AttachGroupPolicy",
-    "iam:AttachRolePolicy",
-    "iam:AttachUserPolicy",
-    "iam:CreatePolicyVersion",
-    "iam:PutGroupPolicy",
-    "iam:PutRolePolicy",
-    "iam:PutUserPolicy",
+/// Who may do all of these, each to any of its kind, may do everything soon.
+const GIVING: [(&str, &str); 7] = [
+    ("iam:AttachGroupPolicy", "group"),
+    ("iam:AttachRolePolicy", "role"),
+    ("iam:AttachUserPolicy", "user"),
+    ("iam:CreatePolicyVersion", "policy"),
+    ("iam:PutGroupPolicy", "group"),
+    ("iam:PutRolePolicy", "role"),
+    ("iam:PutUserPolicy", "user"),
 ];
 
 /// What of everything is granted.
@@ -140,8 +140,21 @@ fn anew(before: Option<&str>, after: &str) -> Vec<String> {
     if before == Some(after) {
         return Vec::new();
     }
-    let granted = before.and_then(|before| grants(before).ok()).unwrap_or_default();
+    let granted = before.and_then(|before| granted_already(before, after)).unwrap_or_default();
     new_grants(&granted, after)
+}
+
+/// What of everything a document granted that another takes the place of. What a condition or a
+/// `Deny` held back then, and does not any more, was not granted.
+fn granted_already(before: &str, after: &str) -> Option<BTreeSet<Grant>> {
+    let (before, after) = (statements(before).ok()?, statements(after).ok()?);
+    let stays = |statement: &Statement| after.contains(statement);
+    if before.iter().any(|statement| !statement.is_allow && !stays(statement)) {
+        return None;
+    }
+    let held: Vec<Statement> =
+        before.into_iter().filter(|of| of.conditions.is_empty() || stays(of)).collect();
+    Some(grants_of(&held))
 }
 
 fn new_grants(granted: &BTreeSet<Grant>, document: &str) -> Vec<String> {
@@ -157,20 +170,31 @@ fn new_grants(granted: &BTreeSet<Grant>, document: &str) -> Vec<String> {
 
 /// What of everything a document grants.
 fn grants(document: &str) -> Result<BTreeSet<Grant>, String> {
-    let statements = statements(document)?;
+    Ok(grants_of(&statements(document)?))
+}
+
+fn grants_of(statements: &[Statement]) -> BTreeSet<Grant> {
     let allowing = || statements.iter().filter(|statement| statement.is_allow);
     let wide: Vec<&Statement> = allowing().filter(|of| is_about(of, is_every_resource)).collect();
-    let of_iam: Vec<&Statement> = allowing().filter(|of| is_about_iam(of)).collect();
+    let gives = |action: &str, kind: &str| {
+        allowing().any(|of| is_about_iam(of, kind) && covers_action(of, action))
+    };
     let mut grants = BTreeSet::new();
     if actions(&wide).any(is_every_action) {
         grants.insert(Grant::Everything);
-    } else if GIVING.iter().all(|giving| actions(&of_iam).any(|action| matches(action, giving))) {
+    } else if GIVING.iter().all(|(action, kind)| gives(action, kind)) {
         grants.insert(Grant::Giving);
     }
     if wide.iter().any(|statement| statement.not_actions.is_some()) {
         grants.insert(Grant::EverythingBut);
     }
-    Ok(grants)
+    grants
+}
+
+fn covers_action(statement: &Statement, action: &str) -> bool {
+    let is_listed = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
+    statement.actions.as_deref().is_some_and(is_listed)
+        || statement.not_actions.as_deref().is_some_and(|patterns| !is_listed(patterns))
 }
 
 fn actions<'a>(statements: &'a [&Statement]) -> impl Iterator<Item = &'a str> {
@@ -183,24 +207,24 @@ fn is_about(statement: &Statement, is_covered: impl Fn(&str) -> bool) -> bool {
     statement.not_resources.is_some() || resources.iter().any(|resource| is_covered(resource))
 }
 
-/// Whether it is about any group, policy, role and user of an account.
-fn is_about_iam(statement: &Statement) -> bool {
-    ["group", "policy", "role", "user"].iter().all(|kind| {
-        is_about(statement, |pattern| {
-            // Whatever account and partition a pattern names may be this one.
-            let parts: Vec<&str> = pattern.splitn(6, ':').collect();
-            let literal = |at: usize, or: &'static str| {
-                parts.get(at).copied().filter(|part| !has_wildcard(part)).unwrap_or(or)
-            };
-            let (partition, account) = (literal(1, "aws"), literal(4, "111122223333"));
-            matches(pattern, &format!("arn:{partition}:iam::{account}:{kind}/x/y"))
-        })
+/// Whether it is about any group, policy, role or user of an account.
+fn is_about_iam(statement: &Statement, kind: &str) -> bool {
+    is_about(statement, |pattern| {
+        // Whatever account and partition a pattern names may be this one.
+        let mut parts: Vec<&str> = pattern.splitn(6, ':').collect();
+        let count = parts.len();
+        for at in [1, 4] {
+            if at < count && (at + 1 < count || parts[at].contains('*')) {
+                parts[at] = "*";
+            }
+        }
+        matches(&parts.join(":"), &format!("arn:aws:iam::111122223333:{kind}/x/y"))
     })
 }
 
 /// Whether a pattern leaves open which service's resources it means: `*`, `arn:*`, `arn:aws:*:*`.
 /// The account that it names may be this one.
-fn is_every_resource(pattern: &str) -> bool {
+pub(super) fn is_every_resource(pattern: &str) -> bool {
     let parts: Vec<&str> = pattern.splitn(6, ':').collect();
     let is_wide = |part: &&str| part.is_empty() || is_open(part);
     match parts.as_slice() {
@@ -248,7 +272,7 @@ fn referred(case: &Case, change: &ResourceChange, argument: &str) -> Option<Stri
         return Some(unknown(argument));
     };
     let mut found = case.instances(&reference.resource).peekable();
-    if reference.attribute == "name" || found.peek().is_none() {
+    if found.peek().is_none() {
         return Some(unknown(argument));
     }
     found.find_map(|policy| match policy.text(Side::After, "policy") {
@@ -262,7 +286,7 @@ fn referred(case: &Case, change: &ResourceChange, argument: &str) -> Option<Stri
 /// What is wrong with attaching the policy with an ARN.
 fn attached(case: &Case, arn: &str) -> Option<String> {
     let name = arn.rsplit('/').next().unwrap_or(arn);
-    if arn.contains(":iam::aws:policy/") {
+    if arn.split(':').nth(4) == Some("aws") {
         let is_wide = OF_AWS.iter().any(|of_aws| of_aws.eq_ignore_ascii_case(name));
         return is_wide.then(|| format!("it attaches AWS's `{name}`"));
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::admin::is_every_resource;
 use super::{Case, Finding, Resolved, Rule};
 use crate::plan_guard::exported::Attached;
 use crate::plan_guard::plan::{Action, ResourceChange, Side};
@@ -238,7 +239,9 @@ fn denies(statement: &Statement) -> bool {
 fn is_about_everything(statement: &Statement) -> bool {
     let resources = statement.resources.as_deref().unwrap_or_default();
     statement.not_resources.is_some()
-        || resources.iter().any(|pattern| is_every(pattern) || pattern.starts_with("arn:*"))
+        || resources.iter().any(|pattern| {
+            is_every(pattern) || pattern.starts_with("arn:*") || is_every_resource(pattern)
+        })
 }
 
 /// `*`, and `*:*`.

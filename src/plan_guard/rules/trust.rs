@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
 const GITHUB: &str = "token.actions.githubusercontent.com";
 
 /// Identity providers of which everybody can have a token, with the claims that say whose it is.
-const PUBLIC: [(&str, &[&str]); 10] = [
+const PUBLIC: [(&str, &[&str]); 11] = [
     (GITHUB, &["sub"]),
     ("gitlab.com", &["sub"]),
     ("app.terraform.io", &["sub"]),
@@ -35,6 +35,7 @@ const PUBLIC: [(&str, &[&str]); 10] = [
     ("graph.facebook.com", &["id", "app_id"]),
     ("www.amazon.com", &["user_id", "app_id"]),
     ("api.bitbucket.org", &["sub"]),
+    ("api.pulumi.com", &["sub", "aud"]),
 ];
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -145,7 +146,7 @@ fn names_holder(statement: &Statement, (host, claims): (&str, &[&str])) -> bool 
 /// `repo:example-*`. A subject of GitHub can be made of other claims, of which those that say whose
 /// it is name the repository.
 fn is_holder(host: &str, value: &str) -> bool {
-    let is_named = host != GITHUB || value.starts_with("repo:") || value.contains("repository");
+    let is_named = host != GITHUB || value.starts_with("repo:") || names_repository(value);
     let literal = value.split(['*', '?']).next().unwrap_or_default();
     let mut parts: Vec<&str> = literal.split([':', '/', '@']).collect();
     if has_wildcard(value) {
@@ -154,6 +155,17 @@ fn is_holder(host: &str, value: &str) -> bool {
         return is_named && parts.iter().filter(|part| !part.is_empty()).count() >= 2;
     }
     is_named && !value.is_empty()
+}
+
+/// Whether a subject made of other claims has one that says whose repository it is.
+fn names_repository(value: &str) -> bool {
+    let parts: Vec<&str> = value.split(':').collect();
+    parts.chunks_exact(2).any(|claim| {
+        ["repository", "repository_id", "repository_owner", "repository_owner_id"]
+            .contains(&claim[0])
+            && !claim[1].is_empty()
+            && !claim[1].starts_with(['*', '?'])
+    })
 }
 
 #[cfg(test)]
