@@ -24,7 +24,7 @@
 //! 11. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
-//! [`reconcile`], [`event`], [`commit_message`], [`conflict`] do no I/O.
+//! [`reconcile`], [`event`], [`commit_message`], [`conflict`], [`plan_guard`] do no I/O.
 
 pub mod aws;
 pub mod cli;

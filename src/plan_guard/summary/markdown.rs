@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
-use super::*;
+use super::{
+    because, block, counts, drift, drifted, heading, imports, moves, one_line, outputs, remedy,
+    sections, verdict, without_commands,
+};
 use crate::github::markdown::{LONGEST_BODY, fence, fence_of, text as code};
+use crate::plan_guard::Judgement;
+use crate::plan_guard::plan::{Plan, ResourceChange};
 
 /// Room that is left for what a workflow writes around it.
 const RESERVED: usize = 2_000;

@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
-use super::*;
+use super::{
+    because, block, counts, drift, drifted, heading, imports, moves, outputs, remedy, sections,
+    verdict, without_commands,
+};
 use crate::invisible::visible;
+use crate::plan_guard::Judgement;
+use crate::plan_guard::plan::{Plan, ResourceChange};
 
 /// Longest summary, in characters; refusals are whole all the same.
 const LONGEST: usize = 200_000;
