@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(told, ["-tags[\"k\"]: \"v\"", "+tags[\"k\"]: \"w\""]);
         let hidden = shown(change(tags(json!({}), one.clone()), tags(json!({}), two)));
         assert_eq!(hidden, ["-tags_all[\"k\"]: \"v\"", "+tags_all[\"k\"]: \"w\""]);
-        let long = shown(change(json!({}), json!({ "a": "x".repeat(5_000) })));
-        assert!(long[0].ends_with("x… (1005 characters more)"), "{}", &long[0][3_990..]);
+        let long = shown(change(json!({}), json!({ "a": "x".repeat(13_000) })));
+        assert!(long[0].ends_with("x… (1005 characters more)"), "{}", &long[0][11_990..]);
     }
 }

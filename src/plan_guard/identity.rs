@@ -185,6 +185,10 @@ mod tests {
         let profile = json!({ "name": "x", "role": "r" });
         assert_eq!(own("aws_iam_instance_profile", &profile).unwrap().kind, "instance-profile");
         assert_eq!(own("aws_s3_bucket_policy", &json!({ "name": "x" })).unwrap().kind, "");
+        for url in ["https://a.b/c/", "HTTPS://a.b/c"] {
+            let found = own("aws_iam_openid_connect_provider", &json!({ "url": url }));
+            assert_eq!(found.unwrap().name, "a.b/c");
+        }
         let provider = json!({ "url": "https://a.b/c/" });
         assert_eq!(own("aws_iam_openid_connect_provider", &provider).unwrap().name, "a.b/c");
         let all = json!({ "name": "x", "tags_all": { "k": "v", "n": 1 } });
@@ -199,6 +203,8 @@ mod tests {
         let hanging = of("aws_iam_role_policy_attachment");
         assert_eq!((hanging[0], hanging.len()), ("role", 13));
         assert!(hanging.contains(&"policy_arn") && !hanging.contains(&"managed_policy_arns"));
+        assert!(of("aws_iam_user_ssh_key").contains(&"username"));
+        assert!(of("aws_iam_group_membership").contains(&"name"));
     }
 
     #[test]

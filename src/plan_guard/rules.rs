@@ -219,6 +219,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn references_count_where_they_name_the_other_resource() {
+        for (argument, source, counts) in [
+            ("policy_arn", "aws_iam_policy.x.arn", true),
+            ("policy_arn", "aws_iam_policy.x.id", true),
+            ("policy_arn", "aws_iam_policy.x.description", false),
+            ("policy_arn", "aws_iam_role.x.arn", false),
+            ("role", "aws_iam_role.x.name", true),
+            ("role_name", "aws_iam_role.x.id", true),
+            ("role", "aws_iam_role.x.description", false),
+            ("role", "aws_iam_user.x.name", false),
+            ("user", "aws_iam_user.x.name", true),
+            ("user_name", "aws_iam_user.x.id", true),
+            ("user", "aws_iam_role.x.name", false),
+            ("group", "aws_iam_group.x.name", true),
+            ("group_name", "aws_iam_group.x.id", true),
+            ("group", "aws_iam_group.x.path", false),
+            ("policy_id", "aws_organizations_policy.x.id", true),
+            ("policy_id", "aws_organizations_policy.x.name", false),
+            ("name", "aws_iam_role.x.name", false),
+        ] {
+            let mut reference = Reference::parse(source).unwrap();
+            assert_eq!(names_itself(argument, &reference), counts, "{argument} {source}");
+            reference.resource = format!("module.a.{}", reference.resource);
+            assert_eq!(names_itself(argument, &reference), counts, "{argument} {source}");
+        }
+    }
+
+    #[test]
     fn names_are_unique_and_kebab_case() {
         for (index, rule) in RULES.iter().enumerate() {
             assert!(rule.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", rule.name);

@@ -180,13 +180,13 @@ fn grants_of(statements: &[Statement]) -> BTreeSet<Grant> {
         allowing().any(|of| is_about_iam(of, kind) && covers_action(of, action))
     };
     let mut grants = BTreeSet::new();
-    if actions(&wide).any(is_every_action) {
-        grants.insert(Grant::Everything);
-    } else if GIVING.iter().all(|(action, kind)| gives(action, kind)) {
-        grants.insert(Grant::Giving);
-    }
     if wide.iter().any(|statement| statement.not_actions.is_some()) {
         grants.insert(Grant::EverythingBut);
+    }
+    if actions(&wide).any(is_every_action) {
+        grants.insert(Grant::Everything);
+    } else if grants.is_empty() && GIVING.iter().all(|(action, kind)| gives(action, kind)) {
+        grants.insert(Grant::Giving);
     }
     grants
 }
@@ -432,6 +432,52 @@ mod tests {
     }
 
     #[test]
+    fn all_of_iam_is_seen_by_exclusion_by_parts_and_with_half_an_account() {
+        for members in [
+            r#""NotAction":"s3:x","Resource":"arn:aws:iam::*:*""#,
+            r#""Action":"*","Resource":"arn:aws:iam::12345678901?:*""#,
+            r#""Action":"*","Resource":"arn:aws:iam::*3456789012:*""#,
+            r#""Action":"iam:*","Resource":"arn:aws-*:iam::*:*""#,
+            r#""Action":"iam:*","Resource":"arn:aws:iam::12*""#,
+        ] {
+            assert_refused(&RULE, &created(&allow(members)), "all of IAM by which");
+        }
+        let split = |last: &str| {
+            let kinds = ["role/*", "user/*", "group/*", last];
+            let statement = |kind: &str| {
+                format!(
+                    r#"{{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::1:{kind}"}}"#
+                )
+            };
+            format!(r#"{{"Statement":[{}]}}"#, kinds.map(statement).join(","))
+        };
+        assert_refused(&RULE, &created(&split("policy/*")), "all of IAM by which");
+        assert_passed(&RULE, &created(&split("policy/x")));
+        let but = r#""NotAction":"iam:Put*","Resource":"arn:aws:iam::*:*""#;
+        assert_passed(&RULE, &created(&allow(but)));
+        let elsewhere = r#""Action":"*","Resource":"arn:aws:s3:::12*""#;
+        assert_passed(&RULE, &created(&allow(elsewhere)));
+    }
+
+    #[test]
+    fn what_a_condition_or_a_deny_held_back_is_new_without_it() {
+        let update = |before: &str, after: &str| {
+            plan([change("aws_iam_policy", &["update"], policy(before), policy(after))])
+        };
+        let document =
+            |statements: &[&str]| format!(r#"{{"Statement":[{}]}}"#, statements.join(","));
+        let all = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        let deny = r#"{"Effect":"Deny","Action":"iam:*","Resource":"*"}"#;
+        let some = r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}"#;
+        let more = r#"{"Effect":"Allow","Action":"s3:Get","Resource":"*"}"#;
+        let everything = "every action on every resource anew";
+        assert_refused(&RULE, &update(&document(&[all, deny]), &document(&[all])), everything);
+        assert_refused(&RULE, &update(&document(&[some]), &document(&[all])), everything);
+        assert_passed(&RULE, &update(&document(&[all, deny]), &document(&[all, deny, more])));
+        assert_passed(&RULE, &update(&document(&[some]), &document(&[some, more])));
+    }
+
+    #[test]
     fn what_was_granted_before_is_not_new() {
         let update = |before: &str, after: &str| {
             plan([change("aws_iam_policy", &["update"], policy(before), policy(after))])
@@ -542,6 +588,15 @@ mod tests {
     }
 
     #[test]
+    fn attaching_what_only_looks_like_awss_counts() {
+        let arn = "arn:aws:iam::123456789012:policy/x:iam::aws:policy/Harmless";
+        let attachment = json!({ "role": "r", "policy_arn": arn });
+        let kind = "aws_iam_role_policy_attachment";
+        let made = plan([change(kind, &["create"], Value::Null, attachment)]);
+        assert_refused(&RULE, &made, "no raw JSON has it");
+    }
+
+    #[test]
     fn attaching_what_grants_everything_counts() {
         let attach =
             |kind: &str, values: Value| plan([change(kind, &["create"], Value::Null, values)]);
@@ -644,6 +699,8 @@ mod tests {
         assert_eq!(found(&[attach.clone(), made(&harmless)], "").len(), 1);
         assert_eq!(found(&[attach.clone(), made(&harmless)], "aws_iam_policy.y.arn").len(), 1);
         assert_eq!(found(&[attach.clone(), made(&harmless)], "aws_iam_policy.x.name").len(), 1);
+        let description = "aws_iam_policy.x.description";
+        assert_eq!(found(&[attach.clone(), made(&harmless)], description).len(), 1);
         let both = found(&[attach.clone(), made(&everything())], arn);
         assert!(both.len() == 2 && both[0].contains("aws_iam_policy.x: it grants"), "{both:?}");
         let mut unknown = made("");

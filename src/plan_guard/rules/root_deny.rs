@@ -370,6 +370,8 @@ mod tests {
             r#""Action":"*","Resource":"*""#,
             r#""action":["s3:x","*:*"],"resource":["**"]"#,
             r#""Action":"*","Resource":"arn:*:*:*:*:*""#,
+            r#""Action":"*","Resource":"arn:aws:*""#,
+            r#""Action":"*","Resource":"arn:aws:*:*:*:*""#,
             r#""NotAction":[],"Resource":"*""#,
             r#""NotAction":["iam:*"],"Resource":"*""#,
             r#""Action":"*","NotResource":"arn:aws:s3:::x""#,
