@@ -16,6 +16,8 @@ pub struct Identity {
     /// With both slashes; none: not known.
     pub path: Option<String>,
     pub arn: Option<String>,
+    /// What others call it where that is not its name: `p-k3v8x1m5`.
+    pub id: Option<String>,
     pub tags: Vec<Tag>,
 }
 
@@ -68,18 +70,28 @@ impl Identity {
             name: name.to_owned(),
             path: Some(path),
             arn: Some(arn.to_owned()),
-            tags: Vec::new(),
+            ..Identity::default()
         }
     }
 
-    /// Whether both mean the same entity, as far as names tell.
+    /// Whether both mean the same entity, as far as names and IDs tell.
     pub fn is_also(&self, other: &Identity) -> bool {
-        self.kind == other.kind && self.name.to_lowercase() == other.name.to_lowercase()
+        let is_called = |one: &Identity, other: &Identity| {
+            one.id.as_deref() == Some(other.name.as_str())
+                || one.name.to_lowercase() == other.name.to_lowercase()
+        };
+        self.kind == other.kind && (is_called(self, other) || is_called(other, self))
     }
 }
 
 /// The entity that one side of a change is, if it is one itself.
-pub fn own(resource_type: &str, values: &Value) -> Option<Identity> {
+pub fn own(change: &ResourceChange, side: Side) -> Option<Identity> {
+    let own = own_of(&change.resource_type, change.side(side))?;
+    let is_path_known = side == Side::Before || !change.is_unknown("path");
+    Some(Identity { path: own.path.filter(|_| is_path_known), ..own })
+}
+
+fn own_of(resource_type: &str, values: &Value) -> Option<Identity> {
     let text = |argument: &str| values.get(argument).and_then(Value::as_str);
     let known = ENTITIES.iter().find(|(known, ..)| *known == resource_type);
     let (kind, argument) = known.map_or(("", "name"), |(_, kind, argument)| (kind, argument));
@@ -97,6 +109,7 @@ pub fn own(resource_type: &str, values: &Value) -> Option<Identity> {
         name: name.to_owned(),
         path: Some(text("path").unwrap_or("/").to_owned()),
         arn: text("arn").map(str::to_owned),
+        id: text("id").filter(|_| kind == "organizations-policy").map(str::to_owned),
         tags: tags.flatten().filter_map(tag).collect(),
     })
 }
@@ -176,23 +189,28 @@ mod tests {
     #[test]
     fn entities_are_told_from_what_hangs_on_them() {
         let values = json!({ "name": "x", "path": "/p/", "arn": "a", "tags": { "k": "v" } });
-        let found = own("aws_iam_role", &values).unwrap();
+        let found = own_of("aws_iam_role", &values).unwrap();
         assert_eq!((found.kind.as_str(), found.name.as_str()), ("role", "x"));
         assert_eq!((found.path.as_deref(), found.arn.as_deref()), (Some("/p/"), Some("a")));
         assert_eq!(found.tags, [Tag { key: "k".to_owned(), value: "v".to_owned() }]);
-        assert!(own("aws_iam_role_policy", &json!({ "name": "x", "role": "r" })).is_none());
-        assert!(own("aws_iam_role", &json!({})).is_none());
+        assert!(own_of("aws_iam_role_policy", &json!({ "name": "x", "role": "r" })).is_none());
+        assert!(own_of("aws_iam_role", &json!({})).is_none());
         let profile = json!({ "name": "x", "role": "r" });
-        assert_eq!(own("aws_iam_instance_profile", &profile).unwrap().kind, "instance-profile");
-        assert_eq!(own("aws_s3_bucket_policy", &json!({ "name": "x" })).unwrap().kind, "");
+        assert_eq!(own_of("aws_iam_instance_profile", &profile).unwrap().kind, "instance-profile");
+        assert_eq!(own_of("aws_s3_bucket_policy", &json!({ "name": "x" })).unwrap().kind, "");
         for url in ["https://a.b/c/", "HTTPS://a.b/c"] {
-            let found = own("aws_iam_openid_connect_provider", &json!({ "url": url }));
+            let found = own_of("aws_iam_openid_connect_provider", &json!({ "url": url }));
             assert_eq!(found.unwrap().name, "a.b/c");
         }
         let provider = json!({ "url": "https://a.b/c/" });
-        assert_eq!(own("aws_iam_openid_connect_provider", &provider).unwrap().name, "a.b/c");
+        assert_eq!(own_of("aws_iam_openid_connect_provider", &provider).unwrap().name, "a.b/c");
+        let id = |resource_type: &str| {
+            own_of(resource_type, &json!({ "name": "x", "id": "p-1" })).unwrap().id
+        };
+        assert_eq!(id("aws_organizations_policy").as_deref(), Some("p-1"));
+        assert_eq!(id("aws_iam_role"), None);
         let all = json!({ "name": "x", "tags_all": { "k": "v", "n": 1 } });
-        assert_eq!(own("aws_iam_user", &all).unwrap().tags.len(), 1);
+        assert_eq!(own_of("aws_iam_user", &all).unwrap().tags.len(), 1);
     }
 
     #[test]
@@ -217,5 +235,11 @@ mod tests {
         assert!(of("role", "X").is_also(&of("role", "x")));
         assert!(!of("role", "x").is_also(&of("user", "x")));
         assert!(!of("role", "x").is_also(&of("role", "y")));
+        let policy = Identity { id: Some("p-1".to_owned()), ..of("organizations-policy", "g") };
+        for name in ["g", "p-1"] {
+            let other = of("organizations-policy", name);
+            assert!(policy.is_also(&other) && other.is_also(&policy), "{name}");
+        }
+        assert!(!policy.is_also(&of("organizations-policy", "p-2")));
     }
 }

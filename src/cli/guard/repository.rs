@@ -78,6 +78,15 @@ fn add(exported: &mut Exported, entity: &dyn Entity, coverage: &Coverage) {
             targets: policy.targets().map(|ids| ids.map(str::to_owned).collect()),
         };
         exported.organizations.insert(entity.name().to_owned(), attached);
+        let of_name = |name: &str| Identity {
+            kind: "organizations-policy".to_owned(),
+            name: name.to_owned(),
+            arn: Some(entity.arn().to_owned()),
+            id: Some(entity.name().to_owned()),
+            tags: entity.tags().to_vec(),
+            ..Identity::default()
+        };
+        exported.identities.extend(entity.names().into_iter().map(of_name));
     }
 }
 

@@ -47,10 +47,11 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// All entities that the plan or the repository tells more of than a name.
 fn known(case: &Case) -> Vec<Identity> {
-    let sides = case.plan.managed().flat_map(|change| {
-        [Side::Before, Side::After].map(|side| (&change.resource_type, change.side(side)))
-    });
-    let of_plan = sides.filter_map(|(resource_type, values)| identity::own(resource_type, values));
+    let sides = [Side::Before, Side::After];
+    let of_plan = case
+        .plan
+        .managed()
+        .flat_map(|change| sides.into_iter().filter_map(|side| identity::own(change, side)));
     case.exported.identities.iter().cloned().chain(of_plan).collect()
 }
 
@@ -65,7 +66,7 @@ fn is_first_import(case: &Case, change: &ResourceChange) -> bool {
 
 fn finding(case: &Case, known: &[Identity], change: &ResourceChange) -> Option<Finding> {
     for side in [Side::Before, Side::After] {
-        let own = identity::own(&change.resource_type, change.side(side));
+        let own = identity::own(change, side);
         let all = own.into_iter().chain(identity::owners(change, side));
         if let Some(found) = all.into_iter().find(|identity| is_protected(case, known, identity)) {
             let what = if found.kind.is_empty() { "entity" } else { &found.kind };
@@ -291,6 +292,48 @@ mod tests {
         let refused =
             |name| findings_with(&RULE, &plan([attachment(name)]), &settings, &exported).len();
         assert_eq!((refused("deployer"), refused("other")), (1, 0));
+    }
+
+    fn findings_of(pattern: &str, changes: Vec<Value>, exported: &Exported) -> usize {
+        let protected = vec![Pattern::parse(pattern).expect("a pattern")];
+        let settings = GuardSettings { protected, ..GuardSettings::default() };
+        findings_with(&RULE, &plan(changes), &settings, exported).len()
+    }
+
+    #[test]
+    fn attachment_of_a_protected_organizations_policy_counts() {
+        let kind = "aws_organizations_policy_attachment";
+        let values = json!({ "policy_id": "p-1", "target_id": "r-1" });
+        let detached = change(kind, &["delete"], values, Value::Null);
+        let policy = json!({ "name": "guardrail-iam", "id": "p-1" });
+        let still = change("aws_organizations_policy", &["no-op"], policy.clone(), policy);
+        let of = |pattern: &str, changes: &[&Value], exported: &Exported| {
+            findings_of(pattern, changes.iter().copied().cloned().collect(), exported)
+        };
+        let none = Exported::default();
+        assert_eq!(of("guardrail-*", &[&still, &detached], &none), 1);
+        assert_eq!(of("other-*", &[&still, &detached], &none), 0);
+        assert_eq!(of("guardrail-*", &[&detached], &none), 0);
+        let mut exported = Exported::default();
+        exported.identities.push(Identity {
+            kind: "organizations-policy".to_owned(),
+            name: "guardrail-iam".to_owned(),
+            id: Some("p-1".to_owned()),
+            ..Identity::default()
+        });
+        assert_eq!(of("guardrail-*", &[&detached], &exported), 1);
+    }
+
+    #[test]
+    fn path_that_only_the_apply_tells_may_be_a_protected_one() {
+        let mut made = change("aws_iam_role", &["create"], Value::Null, json!({ "name": "payer" }));
+        let of = |made: &Value| {
+            let pattern = "arn:aws:iam::*:role/billing/*";
+            findings_of(pattern, vec![made.clone()], &Exported::default())
+        };
+        assert_eq!(of(&made), 0);
+        made["change"]["after_unknown"] = json!({ "path": true });
+        assert_eq!(of(&made), 1);
     }
 
     #[test]
