@@ -7,9 +7,8 @@ mod support;
 use serde_json::{Value, json};
 use support::module::Module;
 use support::python::Emulator;
+use support::raw_json::{self, ACCOUNT};
 use support::repository::{Repository, Tree, differences};
-
-const ACCOUNT: &str = "111122223333";
 
 const ROLE: &str = "terraform/iam_role.deploy.tf";
 const POLICY: &str = "terraform/iam_policy.upload.tf";
@@ -23,23 +22,7 @@ fn account() -> Value {
             "Statement": [{ "Sid": "One", "Effect": "Allow", "Action": [action], "Resource": resource }]
         })
     };
-    let role = |name: &str| {
-        json!({
-            "Path": "/", "RoleName": name, "RoleId": format!("AROA{name}00000000000"),
-            "Arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
-            "CreateDate": "2024-05-06T07:08:09Z",
-            "AssumeRolePolicyDocument": {
-                "Version": "2012-10-17",
-                "Statement": [{
-                    "Effect": "Allow",
-                    "Principal": { "Service": "ec2.amazonaws.com" },
-                    "Action": "sts:AssumeRole"
-                }]
-            },
-            "InstanceProfileList": [], "RolePolicyList": [], "AttachedManagedPolicies": [],
-            "Description": format!("The role {name}"), "MaxSessionDuration": 3600, "Tags": []
-        })
-    };
+    let role = |name: &str| raw_json::role(name, "/", &format!("The role {name}"));
     let upload = format!("arn:aws:iam::{ACCOUNT}:policy/upload");
     let mut deploy = role("deploy");
     deploy["RolePolicyList"] =

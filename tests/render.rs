@@ -11,9 +11,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::module::Module;
 use support::python::Emulator;
+use support::raw_json::{self, ACCOUNT};
 use support::repository::{Repository, Summary, Tree, differences};
 
-const ACCOUNT: &str = "111122223333";
 const JSON: &str = "roles/deploy.json";
 const ROLE: &str = "terraform/iam_role.deploy.tf";
 const POLICY: &str = "terraform/iam_policy.upload.tf";
@@ -27,21 +27,7 @@ fn document(action: &str) -> Value {
 }
 
 fn role(name: &str, path: &str) -> Value {
-    json!({
-        "Path": path, "RoleName": name, "RoleId": format!("AROA{name}00000000000"),
-        "Arn": format!("arn:aws:iam::{ACCOUNT}:role{path}{name}"),
-        "CreateDate": "2024-05-06T07:08:09Z",
-        "AssumeRolePolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Service": "ec2.amazonaws.com" },
-                "Action": "sts:AssumeRole"
-            }]
-        },
-        "InstanceProfileList": [], "RolePolicyList": [], "AttachedManagedPolicies": [],
-        "Description": format!("The role {name}"), "MaxSessionDuration": 3600, "Tags": []
-    })
+    raw_json::role(name, path, &format!("The role {name}"))
 }
 
 fn attachment(arn: &str) -> Value {

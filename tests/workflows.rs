@@ -6,26 +6,13 @@ mod support;
 use serde_json::{Value, json};
 use support::actions_api::Comment;
 use support::git_server::git;
+use support::raw_json;
 use support::workflows::{Place, Report};
 
 const ROLE: &str = "terraform/iam_role.deploy.tf";
 
 fn role(name: &str, description: &str) -> Value {
-    json!({
-        "Path": "/", "RoleName": name, "RoleId": format!("AROA{name}00000000000"),
-        "Arn": format!("arn:aws:iam::111122223333:role/{name}"),
-        "CreateDate": "2024-05-06T07:08:09Z",
-        "AssumeRolePolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Service": "ec2.amazonaws.com" },
-                "Action": "sts:AssumeRole"
-            }]
-        },
-        "InstanceProfileList": [], "RolePolicyList": [], "AttachedManagedPolicies": [],
-        "Description": description, "MaxSessionDuration": 3600, "Tags": []
-    })
+    raw_json::role(name, "/", description)
 }
 
 fn account(roles: &[Value]) -> Value {

@@ -99,8 +99,8 @@ def build(folder):
     return configuration
 
 
-def write_certificate(folder):
-    """Writes the certificate with which the server answers when Terraform wants TLS."""
+def certificate():
+    """Returns a certificate for this machine alone, and its key, as PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -109,7 +109,7 @@ def write_certificate(folder):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -121,16 +121,19 @@ def write_certificate(folder):
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    (folder / "certificate.pem").write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    return signed.public_bytes(serialization.Encoding.PEM), private
+
+
+def write_certificate(folder):
+    """Writes the certificate with which the server answers when Terraform wants TLS."""
+    signed, private = certificate()
+    (folder / "certificate.pem").write_bytes(signed)
+    (folder / "key.pem").write_bytes(private)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::http_server::HttpServer;
+
 /// Who the token of a workflow is.
 const BOT: &str = "github-actions[bot]";
 
@@ -51,17 +53,13 @@ pub struct ActionsApi {
     /// Its address, as a proxy.
     pub proxy: String,
     world: Arc<Mutex<World>>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 impl ActionsApi {
     /// Starts it for the repository `o/n`, whose branches are where this says.
     pub fn start(heads: impl Fn(&str) -> Option<String> + Send + 'static) -> ActionsApi {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let world = Arc::new(Mutex::new(World {
             comments: Vec::new(),
             issues: Vec::new(),
@@ -71,24 +69,13 @@ impl ActionsApi {
             heads: Box::new(heads),
         }));
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&world));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port of this machine");
-        let proxy = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        ActionsApi { proxy, world, runtime: Some(runtime) }
+        let server = HttpServer::start(router);
+        let proxy = server.url();
+        ActionsApi { proxy, world, server }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().expect("no panic while held")
-    }
-}
-
-impl Drop for ActionsApi {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

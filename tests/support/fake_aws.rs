@@ -18,6 +18,8 @@ use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::http_server::HttpServer;
+
 pub const ACCOUNT: &str = "111122223333";
 pub const SECRET_ACCESS_KEY: &str = "the+secret/access=key0123456789abcdefghi";
 pub const SESSION_TOKEN: &str = "the-session-token//0123456789+abcdefghij==";
@@ -273,7 +275,8 @@ impl Request {
 pub struct FakeAws {
     pub endpoint: String,
     shared: Arc<Shared>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 /// Something to do when a request comes.
@@ -294,11 +297,6 @@ struct InFlight {
 
 impl FakeAws {
     pub fn start(world: World) -> FakeAws {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
             watch: Mutex::default(),
@@ -306,15 +304,9 @@ impl FakeAws {
             in_flight: Mutex::default(),
         });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        // Bound without the runtime, so that an asynchronous test may start it too.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
-        listener.set_nonblocking(true).expect("a socket");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
-            axum::serve(listener, router).await
-        });
-        FakeAws { endpoint, shared, runtime: Some(runtime) }
+        let server = HttpServer::start(router);
+        let endpoint = server.url();
+        FakeAws { endpoint, shared, server }
     }
 
     /// The environment in which the AWS SDKs use it, with temporary credentials.
@@ -374,14 +366,6 @@ impl FakeAws {
 pub struct Profile {
     pub environment: Vec<(&'static str, String)>,
     _file: tempfile::NamedTempFile,
-}
-
-impl Drop for FakeAws {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 struct Flight<'a>(&'a Mutex<InFlight>);

@@ -12,6 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::http_server::HttpServer;
+
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
 pub enum How {
@@ -80,17 +82,13 @@ pub struct FakeGitHub {
     /// The address of the API, without a slash at its end.
     pub url: String,
     world: Arc<Mutex<World>>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 impl FakeGitHub {
     /// Starts it with a token that is let in; every branch is there, each with commits of its own.
     pub fn start(token: &str) -> FakeGitHub {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let world = Arc::new(Mutex::new(World {
             tokens: vec![token.to_owned()],
             pulls: Vec::new(),
@@ -100,15 +98,9 @@ impl FakeGitHub {
             heads: Box::new(|branch| Some(branch.to_owned())),
         }));
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&world));
-        // Nothing is waited for, so that tests may call this inside a runtime of their own.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
-        listener.set_nonblocking(true).expect("a socket");
-        let url = format!("http://{}/api/v3", listener.local_addr().expect("an address"));
-        runtime.spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            axum::serve(listener, router).await
-        });
-        FakeGitHub { url, world, runtime: Some(runtime) }
+        let server = HttpServer::start(router);
+        let url = format!("{}/api/v3", server.url());
+        FakeGitHub { url, world, server }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -123,14 +115,6 @@ impl FakeGitHub {
     /// The calls since this was last asked.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.world().calls)
-    }
-}
-
-impl Drop for FakeGitHub {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::Response;
 
+use super::http_server::HttpServer;
+
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Do {
@@ -32,7 +34,8 @@ pub struct Gate {
     /// `http://127.0.0.1:…`, without a slash at its end.
     pub url: String,
     shared: Arc<Shared>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 /// One for all, as a client reads the system's certificates; its connections end with their use, as
@@ -51,23 +54,15 @@ struct Shared {
 impl Gate {
     /// Starts to pass on to a server such as `http://127.0.0.1:5000`.
     pub fn start(server: &str) -> Gate {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let shared = Arc::new(Shared {
             server: server.to_owned(),
             watch: Mutex::default(),
             then: Mutex::default(),
         });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port of this machine");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Gate { url, shared, runtime: Some(runtime) }
+        let server = HttpServer::start(router);
+        let url = server.url();
+        Gate { url, shared, server }
     }
 
     /// Decides on every request from now on.
@@ -84,14 +79,6 @@ impl Gate {
     pub fn open(&self) {
         *self.shared.watch.lock().expect("no panic while held") = None;
         *self.shared.then.lock().expect("no panic while held") = None;
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -14,6 +14,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 
+use super::http_server::HttpServer;
+
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
 pub enum How {
@@ -78,7 +80,8 @@ pub struct GitServer {
     /// `http://127.0.0.1:…`, without a slash at its end.
     pub url: String,
     shared: Arc<Shared>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 struct Shared {
@@ -102,20 +105,12 @@ impl Shared {
 
 impl GitServer {
     pub fn start() -> GitServer {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         let shared = Arc::new(Shared { folder, state: Mutex::default() });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .expect("a port of this machine");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        GitServer { url, shared, runtime: Some(runtime) }
+        let server = HttpServer::start(router);
+        let url = server.url();
+        GitServer { url, shared, server }
     }
 
     /// Makes an empty bare repository `NAME.git`, and returns its folder.
@@ -147,14 +142,6 @@ impl GitServer {
     /// Requests since this was last asked.
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.shared.inner().requests)
-    }
-}
-
-impl Drop for GitServer {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

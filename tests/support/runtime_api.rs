@@ -20,6 +20,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+use super::http_server::HttpServer;
+
 pub const FUNCTION_NAME: &str = "aws-iam-gitops";
 const INVOKED_FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:aws-iam-gitops";
 /// The most that Lambda gives a function.
@@ -120,7 +122,8 @@ pub struct Function {
     answers: Mutex<Receiver<(String, Answer)>>,
     invocations: tokio::sync::mpsc::UnboundedSender<Next>,
     log: Mutex<Log>,
-    runtime: Option<tokio::runtime::Runtime>,
+    /// Ends with the value.
+    server: HttpServer,
 }
 
 struct Sent {
@@ -183,13 +186,13 @@ impl Function {
             first_next: OnceLock::new(),
             init_error: OnceLock::new(),
         });
-        let (runtime, address) = serve(Arc::clone(&shared));
+        let server = serve(Arc::clone(&shared));
         let folder = tempfile::tempdir().expect("a folder for the log");
         let file = |name| File::create(folder.path().join(name)).expect("a log file");
         program
             .env_clear()
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("AWS_LAMBDA_RUNTIME_API", server.address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", FUNCTION_NAME)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
@@ -209,7 +212,7 @@ impl Function {
             answers: Mutex::new(answers),
             invocations,
             log: Mutex::new(Log { folder, seen: [0, 0] }),
-            runtime: Some(runtime),
+            server,
         }
     }
 
@@ -348,34 +351,19 @@ impl Function {
 impl Drop for Function {
     fn drop(&mut self) {
         self.kill();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
 // --- the Runtime API -------------------------------------------------------
 
-fn serve(shared: Arc<Shared>) -> (tokio::runtime::Runtime, String) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+fn serve(shared: Arc<Shared>) -> HttpServer {
     let router = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .with_state(shared);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of this machine");
-    listener.set_nonblocking(true).expect("a socket");
-    let address = listener.local_addr().expect("an address").to_string();
-    runtime.spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("in a runtime");
-        axum::serve(listener, router).await
-    });
-    (runtime, address)
+    HttpServer::start(router)
 }
 
 /// Answers when there is an invocation, however long that takes.
