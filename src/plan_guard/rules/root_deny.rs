@@ -110,9 +110,6 @@ fn attachment_problem(case: &Case, change: &ResourceChange) -> Option<String> {
         Resolved::Absent | Resolved::Unknown => return Some(unknown("policy_id")),
         Resolved::Text(id) if ALLOWING.contains(&&*id) => return None,
         Resolved::Text(id) => vec![content_of(case, &id)],
-        Resolved::Of(reference) if reference.attribute != "id" => {
-            return Some(unknown("policy_id"));
-        }
         Resolved::Of(reference) => {
             let policies = case.instances(&reference.resource);
             policies.map(|policy| planned(case, policy)).collect()
@@ -238,10 +235,7 @@ fn denies(statement: &Statement) -> bool {
 
 fn is_about_everything(statement: &Statement) -> bool {
     let resources = statement.resources.as_deref().unwrap_or_default();
-    statement.not_resources.is_some()
-        || resources.iter().any(|pattern| {
-            is_every(pattern) || pattern.starts_with("arn:*") || is_every_resource(pattern)
-        })
+    statement.not_resources.is_some() || resources.iter().any(|pattern| is_every_resource(pattern))
 }
 
 /// `*`, and `*:*`.
