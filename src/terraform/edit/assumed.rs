@@ -147,6 +147,35 @@ mod tests {
     }
 
     #[test]
+    fn unknown_statement_is_not_what_another_one_was() {
+        let statement = |action: &str, resource: &str| {
+            format!(r#"{{"Action":"{action}","Resource":"{resource}"}}"#)
+        };
+        let list = |of: &[&str]| format!("[{}]", of.join(","));
+        let (unknown, new) = (statement("a", "?"), statement("new", "r"));
+        let (one, other) = (statement("a", "r1"), statement("a", "r2"));
+        let away = statement("z", "r2");
+        // The one whose resource it has now was taken out, or is another one that is told.
+        let taken = list(&[&unknown, &new]);
+        assert!(holds(&taken, &list(&[&one, &away]), &list(&[&one, &new])));
+        assert!(!holds(&taken, &list(&[&one, &away]), &list(&[&other, &new])));
+        let told = list(&[&unknown, &other, &new]);
+        assert!(holds(&told, &list(&[&one, &other]), &list(&[&one, &other, &new])));
+        assert!(!holds(&told, &list(&[&one, &other]), &list(&[&other, &other, &new])));
+    }
+
+    #[test]
+    fn unknown_part_of_a_text_that_is_json_stays_what_it_was() {
+        let text = |json: &str| Json::String(json.to_owned());
+        let inner = node(&Json::parse(r#"{"a":"new","b":"?"}"#).expect("JSON"));
+        let edited = Node { span: 0..0, content: Content::JsonEncode(Box::new(inner)) };
+        let before = text(r#"{"a":"x","b":1}"#);
+        let is = |after: &str| may_be_unmoved(&edited, &before, &text(after), Meaning::Plain);
+        assert!(is(r#"{"a":"new","b":1}"#));
+        assert!(!is(r#"{"a":"new","b":2}"#));
+    }
+
+    #[test]
     fn new_unknown_statement_may_be_anything() {
         let edited = r#"[{"Action":"a"},{"Action":"b","Resource":"?"}]"#;
         assert!(holds(
