@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::event::{Actor, Record, Touched, touched};
 use crate::invisible::{is_invisible, visible};
-use crate::resource::role;
+use crate::resource::KINDS;
 use crate::summary::{KindSummary, count};
 
 const LONGEST_SUBJECT: usize = 72;
@@ -166,38 +166,18 @@ fn call(record: &Record) -> String {
 
 /// `role deploy`: the first entity that the record touched.
 fn noun(record: &Record) -> Option<String> {
-    let Touched::Entities(entities) = touched(record) else { return None };
-    let (kind, key) = entities.first()?;
-    let (one, name) = match key.strip_prefix("instance-profile/") {
-        Some(profile) => ("instance profile", profile),
-        None if *kind == role::KIND.plural => ("role", key.as_str()),
-        // An ARN or an ID.
-        None => ("policy", key.rsplit('/').next().unwrap_or(key)),
-    };
+    let Touched::These(hits) = touched(record) else { return None };
+    let hit = hits.first()?;
+    let kind = KINDS.iter().find(|kind| kind.plural == hit.kind)?;
+    let (one, name) = kind.noun(hit.key.as_deref()?);
     Some(format!("{one} {}", clean(name, LONGEST_NAME)))
 }
-
-/// Calls that one parameter tells best: the call, the parameter, and what was done.
-static DEEDS: &[(&str, &str, &str)] = &[
-    ("AddRoleToInstanceProfile", "instanceProfileName", "added it to the instance profile"),
-    ("AttachPolicy", "targetId", "attached it to"),
-    ("AttachRolePolicy", "policyArn", "attached"),
-    ("DeleteRolePolicy", "policyName", "deleted the inline policy"),
-    ("DetachPolicy", "targetId", "detached it from"),
-    ("DetachRolePolicy", "policyArn", "detached"),
-    ("PutRolePermissionsBoundary", "permissionsBoundary", "set the permissions boundary to"),
-    ("PutRolePolicy", "policyName", "put the inline policy"),
-    (
-        "RemoveRoleFromInstanceProfile",
-        "instanceProfileName",
-        "removed it from the instance profile",
-    ),
-];
 
 /// `alice@example.com attached arn:aws:iam::aws:policy/AdministratorAccess.`
 fn sentence(record: &Record) -> String {
     let actor = at_line_start(&clean(&record.actor.name, LONGEST_NAME));
-    let deed = DEEDS.iter().find(|(call, ..)| *call == record.name).and_then(|(_, name, done)| {
+    let mut deeds = KINDS.iter().flat_map(|kind| kind.deeds);
+    let deed = deeds.find(|(call, ..)| *call == record.name).and_then(|(_, name, done)| {
         let value = clean(record.parameter(name)?, LONGEST_NAME);
         Some(format!("{done} {value}"))
     });
@@ -629,7 +609,7 @@ mod tests {
         fn hostile_record()(
             call in prop_oneof![
                 prop::sample::select(
-                    DEEDS.iter().map(|(call, ..)| (*call).to_owned()).collect::<Vec<_>>(),
+                    KINDS.iter().flat_map(|kind| kind.deeds).map(|(call, ..)| (*call).to_owned()).collect::<Vec<_>>(),
                 ),
                 hostile().prop_map(|text| format!("{text}x")),
             ],

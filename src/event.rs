@@ -1,7 +1,8 @@
 //! What an invocation asks for, and what the CloudTrail records in it touched and who made them.
 //!
 //! A record is a hint where to look and says who acted; what is exported is always read from AWS
-//! afterwards. Which action touches what is one table, [`IAM`] and [`ORGANIZATIONS`].
+//! afterwards. Which action touches what, each kind says ([`crate::resource::actions`]); the rest
+//! that may change something, and why that is nothing to us, is in [`OF_NO_KIND`].
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,7 +11,8 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use serde_json::Value;
 
 use crate::invisible::visible;
-use crate::resource::{organizations_policy, policy, role};
+use crate::resource::actions::{Action, Found, Key, Place, Touches};
+use crate::resource::{KINDS, Kind};
 use crate::scope::Scope;
 
 /// Bytes kept of a text of a record; AWS's longest ARNs have 2,048.
@@ -332,57 +334,109 @@ fn time(text: &str) -> Option<Time> {
 /// What a record says to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// Kinds by their plural, with the keys of a [`Scope`].
-    Entities(Vec<(&'static str, String)>),
-    /// All entities of a kind.
-    Kind(&'static str),
+    These(Vec<Hit>),
+    /// All entities of all kinds.
     Everything,
     /// Nothing that is exported, for this reason.
     Nothing(&'static str),
 }
 
+/// An entity that a record touched, or all of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Its plural.
+    pub kind: &'static str,
+    /// What a [`Scope`] calls the entity; none: all of the kind.
+    pub key: Option<String>,
+}
+
+impl Touched {
+    /// Whether an entity of a kind for which this holds may have been touched.
+    pub fn meets(&self, kind: &str, is_key: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Touched::These(hits) => {
+                hits.iter().any(|hit| hit.kind == kind && hit.key.as_deref().is_none_or(&is_key))
+            }
+            Touched::Everything => true,
+            Touched::Nothing(_) => false,
+        }
+    }
+}
+
 /// Which entities a record touched.
 ///
 /// Whatever cannot be told exactly is wider, never nothing: a key that is missing or malformed is
-/// every entity of its kind, an action that is not in the table everything.
+/// every entity of its kind, an action that nobody knows everything.
 pub fn touched(record: &Record) -> Touched {
-    let table = match record.source.as_str() {
-        "iam.amazonaws.com" => IAM,
-        "organizations.amazonaws.com" => ORGANIZATIONS,
-        _ => return Touched::Nothing("not of IAM or Organizations"),
-    };
+    let service = record.source.strip_suffix(".amazonaws.com").unwrap_or_default();
+    let rows = KINDS.iter().flat_map(|kind| kind.actions.iter().map(|action| (*kind, action)));
+    let rows: Vec<_> = rows.filter(|(_, action)| action.service == service).collect();
+    if rows.is_empty() && !OF_NO_KIND.iter().any(|(of, _)| *of == service) {
+        return Touched::Nothing("not of a service whose entities are exported");
+    }
     if record.error_code.is_some() {
         return Touched::Nothing("the call failed");
     }
     if record.read_only {
         return Touched::Nothing("the call only read");
     }
-    let services_own = if record.is_service_event { SERVICE_EVENTS } else { &[] };
-    let mut rows = services_own.iter().chain(table);
-    match rows.find(|(name, _)| *name == record.name) {
-        Some((_, Effect::Entities(keys))) => entities(record, keys),
-        Some((_, Effect::All(what))) => Touched::Kind(what.kind()),
-        Some((_, Nothing(reason))) => Touched::Nothing(reason),
+    let is_this = |(_, action): &&(&Kind, &Action)| {
+        (!action.is_reported || record.is_service_event)
+            && action.names.contains(&record.name.as_str())
+    };
+    let mut hits: Vec<Hit> = Vec::new();
+    let mut foreign = None;
+    let mut is_known = false;
+    for (kind, action) in rows.iter().filter(is_this) {
+        is_known = true;
+        match action.touches {
+            Touches::All => hits.push(Hit { kind: kind.plural, key: None }),
+            Touches::Named(keys) => {
+                foreign = named(record, kind, keys, &mut hits).or(foreign);
+            }
+        }
+    }
+    if !hits.is_empty() {
+        return Touched::These(hits);
+    }
+    if let Some(reason) = foreign.filter(|_| is_known) {
+        return Touched::Nothing(reason);
+    }
+    let of_no_kind = OF_NO_KIND.iter().filter(|(of, _)| *of == service);
+    let mut of_no_kind = of_no_kind.flat_map(|(_, actions)| *actions);
+    match of_no_kind.find(|(name, _)| *name == record.name) {
+        Some((_, reason)) => Touched::Nothing(reason),
         None => Touched::Everything,
     }
 }
 
-fn entities(record: &Record, keys: &[Key]) -> Touched {
+/// Adds what a record names; hands back why a text is no key of the kind, if one is not.
+fn named(
+    record: &Record,
+    kind: &'static Kind,
+    keys: &[Key],
+    hits: &mut Vec<Hit>,
+) -> Option<&'static str> {
     let mut found = Vec::new();
-    let mut foreign = "nothing that is exported";
+    let mut foreign = None;
     for key in keys {
         let (parameters, path) = match key.place {
-            Request(path) => (&record.request, path),
-            Response(path) => (&record.response, path),
+            Place::Request(path) => (&record.request, path),
+            Place::Response(path) => (&record.response, path),
         };
         let value = path.iter().try_fold(parameters, |value, member| value.get(member));
-        match key.what.key(value.and_then(Value::as_str).unwrap_or_default(), record) {
-            Found::Key(value) => found.push((key.what.kind(), value)),
-            Found::Foreign(reason) => foreign = reason,
-            Found::Unclear => return Touched::Kind(key.what.kind()),
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        match (key.read)(text, record.account.as_deref()) {
+            Found::Key(key) => found.push(Hit { kind: kind.plural, key: Some(key) }),
+            Found::Foreign(reason) => foreign = Some(reason),
+            Found::Unclear => {
+                hits.push(Hit { kind: kind.plural, key: None });
+                return None;
+            }
         }
     }
-    if found.is_empty() { Touched::Nothing(foreign) } else { Touched::Entities(found) }
+    hits.append(&mut found);
+    foreign
 }
 
 /// What records ask to read, and those of them that touched something: each once, oldest first.
@@ -395,10 +449,10 @@ pub fn scope_of(records: Vec<Record>) -> (Scope, Vec<Record>) {
             continue;
         }
         match touched(&record) {
-            Touched::Entities(keys) => {
-                keys.into_iter().for_each(|(kind, key)| scope.add(kind, key))
-            }
-            Touched::Kind(kind) => scope.add_all(kind),
+            Touched::These(hits) => hits.into_iter().for_each(|hit| match hit.key {
+                Some(key) => scope.add(hit.kind, key),
+                None => scope.add_all(hit.kind),
+            }),
             Touched::Everything => scope.merge(&Scope::everything()),
             Touched::Nothing(_) => continue,
         }
@@ -408,177 +462,46 @@ pub fn scope_of(records: Vec<Record>) -> (Scope, Vec<Record>) {
     (scope, relevant)
 }
 
-/// Kinds of things that actions name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Role,
-    InstanceProfile,
-    Policy,
-    OrganizationsPolicy,
-    /// Whatever of an organization has tags.
-    OrganizationsResource,
-}
-
-enum Found {
-    Key(String),
-    /// Not an entity that is exported, for this reason.
-    Foreign(&'static str),
-    Unclear,
-}
-
-impl What {
-    fn kind(self) -> &'static str {
-        match self {
-            What::Role | What::InstanceProfile => role::KIND.plural,
-            What::Policy => policy::KIND.plural,
-            What::OrganizationsPolicy | What::OrganizationsResource => {
-                organizations_policy::KIND.plural
-            }
-        }
-    }
-
-    fn key(self, value: &str, record: &Record) -> Found {
-        match self {
-            What::Role if is_name(value, 64) => Found::Key(value.to_owned()),
-            What::InstanceProfile if is_name(value, 128) => {
-                Found::Key(format!("instance-profile/{value}"))
-            }
-            What::Policy => policy_key(value, record),
-            What::OrganizationsPolicy | What::OrganizationsResource if is_policy_id(value) => {
-                Found::Key(value.to_owned())
-            }
-            What::OrganizationsResource if !value.is_empty() && !value.starts_with("p-") => {
-                Found::Foreign("tags of accounts and organizational units are not exported")
-            }
-            _ => Found::Unclear,
-        }
-    }
-}
-
-fn policy_key(arn: &str, record: &Record) -> Found {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", _, "iam", "", account, resource] = parts[..] else { return Found::Unclear };
-    let name = resource.strip_prefix("policy/").and_then(|path| path.rsplit('/').next());
-    let is_plain = arn.len() <= LONGEST_TEXT && arn.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_plain || !name.is_some_and(|name| is_name(name, 128)) {
-        return Found::Unclear;
-    }
-    match account {
-        "aws" => Found::Foreign("AWS manages this policy"),
-        _ if record.account.as_ref().is_some_and(|own| own != account) => Found::Unclear,
-        _ if is_account(account) => Found::Key(arn.to_owned()),
-        _ => Found::Unclear,
-    }
-}
-
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether IAM takes this as a name: `[\w+=,.@-]`.
-fn is_name(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
-}
+/// Actions by their names, each with why nothing that is exported follows from it.
+type OfNoKind = [(&'static str, &'static str)];
 
-/// `p-[0-9a-zA-Z_]{8,128}`.
-fn is_policy_id(text: &str) -> bool {
-    text.strip_prefix("p-").is_some_and(|id| {
-        (8..=128).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    })
-}
+const ACCOUNT_SETTING: &str = "settings of the account are not exported";
+const CREDENTIAL: &str = "credentials are not exported";
+const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported";
+const DELEGATION: &str =
+    "delegation requests are not exported; what is done with one is recorded itself";
+const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
+const GROUP: &str = "groups are not exported";
+const IDENTITY_PROVIDER: &str = "identity providers are not exported";
+const INVITATION: &str = "invitations are not exported";
+const MFA_DEVICE: &str = "MFA devices are not exported";
+const SERVER_CERTIFICATE: &str = "server certificates are not exported";
+const SERVICE_ACCESS: &str = "access of AWS services is not exported";
+const USER: &str = "users are not exported";
 
-/// What an action does to what is exported.
-#[derive(Clone, Copy)]
-enum Effect {
-    Entities(&'static [Key]),
-    All(What),
-    Nothing(&'static str),
-}
+/// What may change something and concerns no kind.
+static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGANIZATIONS)];
 
-#[derive(Clone, Copy)]
-struct Key {
-    what: What,
-    place: Place,
-}
-
-/// Where in a record a key is found.
-#[derive(Clone, Copy)]
-enum Place {
-    Request(&'static [&'static str]),
-    Response(&'static [&'static str]),
-}
-
-use Effect::{All, Entities, Nothing};
-use Place::{Request, Response};
-
-const ROLE_KEY: Key = Key { what: What::Role, place: Request(&["roleName"]) };
-const PROFILE_KEY: Key =
-    Key { what: What::InstanceProfile, place: Request(&["instanceProfileName"]) };
-const ROLE: Effect = Entities(&[ROLE_KEY]);
-const PROFILE: Effect = Entities(&[PROFILE_KEY]);
-const ROLE_AND_PROFILE: Effect = Entities(&[ROLE_KEY, PROFILE_KEY]);
-const NEW_ROLE: Effect =
-    Entities(&[Key { what: What::Role, place: Response(&["role", "roleName"]) }]);
-const POLICY: Effect = Entities(&[Key { what: What::Policy, place: Request(&["policyArn"]) }]);
-const NEW_POLICY: Effect =
-    Entities(&[Key { what: What::Policy, place: Response(&["policy", "arn"]) }]);
-const ORGANIZATIONS_POLICY: Effect =
-    Entities(&[Key { what: What::OrganizationsPolicy, place: Request(&["policyId"]) }]);
-const NEW_ORGANIZATIONS_POLICY: Effect = Entities(&[Key {
-    what: What::OrganizationsPolicy,
-    place: Response(&["policy", "policySummary", "id"]),
-}]);
-const TAGGED: Effect =
-    Entities(&[Key { what: What::OrganizationsResource, place: Request(&["resourceId"]) }]);
-
-/// Accounts, organizational units and roots come, go or change names: they are targets of policies,
-/// and AWS attaches its own policies to new ones.
-const EVERY_ORGANIZATIONS_POLICY: Effect = All(What::OrganizationsPolicy);
-
-const ACCOUNT_SETTING: Effect = Nothing("settings of the account are not exported");
-const CREDENTIAL: Effect = Nothing("credentials are not exported");
-const DELEGATED_ADMINISTRATOR: Effect = Nothing("delegated administrators are not exported");
-const DELEGATION: Effect =
-    Nothing("delegation requests are not exported; what is done with one is recorded itself");
-const DELEGATION_POLICY: Effect =
-    Nothing("the resource policy of the organization is not exported");
-const GROUP: Effect = Nothing("groups are not exported");
-const IDENTITY_PROVIDER: Effect = Nothing("identity providers are not exported");
-const INVITATION: Effect = Nothing("invitations are not exported");
-const MFA_DEVICE: Effect = Nothing("MFA devices are not exported");
-const SERVER_CERTIFICATE: Effect = Nothing("server certificates are not exported");
-const SERVICE_ACCESS: Effect = Nothing("access of AWS services is not exported");
-const USER: Effect = Nothing("users are not exported");
-
-/// Every action of IAM that may change something.
-static IAM: &[(&str, Effect)] = &[
+static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
-    ("AcquireRole", NEW_ROLE),
     ("AddClientIDToOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("AddRoleToInstanceProfile", ROLE_AND_PROFILE),
     ("AddUserToGroup", GROUP),
     ("AssociateDelegationRequest", DELEGATION),
     ("AttachGroupPolicy", GROUP),
-    ("AttachRolePolicy", ROLE),
     ("AttachUserPolicy", USER),
     ("ChangePassword", CREDENTIAL),
     ("CreateAccessKey", CREDENTIAL),
     ("CreateAccountAlias", ACCOUNT_SETTING),
     ("CreateDelegationRequest", DELEGATION),
     ("CreateGroup", GROUP),
-    (
-        "CreateInstanceProfile",
-        Nothing("an instance profile goes with its role, and a new one has none"),
-    ),
+    ("CreateInstanceProfile", "an instance profile goes with its role, and a new one has none"),
     ("CreateLoginProfile", CREDENTIAL),
     ("CreateOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("CreatePolicy", NEW_POLICY),
-    ("CreatePolicyVersion", POLICY),
-    ("CreateRole", ROLE),
     ("CreateSAMLProvider", IDENTITY_PROVIDER),
-    ("CreateServiceLinkedRole", NEW_ROLE),
     ("CreateServiceSpecificCredential", CREDENTIAL),
     ("CreateUser", USER),
     ("CreateVirtualMFADevice", MFA_DEVICE),
@@ -588,18 +511,11 @@ static IAM: &[(&str, Effect)] = &[
     ("DeleteAccountPasswordPolicy", ACCOUNT_SETTING),
     ("DeleteGroup", GROUP),
     ("DeleteGroupPolicy", GROUP),
-    ("DeleteInstanceProfile", PROFILE),
     ("DeleteLoginProfile", CREDENTIAL),
     ("DeleteOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("DeletePolicy", POLICY),
-    ("DeletePolicyVersion", POLICY),
-    ("DeleteRole", ROLE),
-    ("DeleteRolePermissionsBoundary", ROLE),
-    ("DeleteRolePolicy", ROLE),
     ("DeleteSAMLProvider", IDENTITY_PROVIDER),
     ("DeleteSSHPublicKey", CREDENTIAL),
     ("DeleteServerCertificate", SERVER_CERTIFICATE),
-    ("DeleteServiceLinkedRole", ROLE),
     ("DeleteServiceSpecificCredential", CREDENTIAL),
     ("DeleteSigningCertificate", CREDENTIAL),
     ("DeleteUser", USER),
@@ -607,7 +523,6 @@ static IAM: &[(&str, Effect)] = &[
     ("DeleteUserPolicy", USER),
     ("DeleteVirtualMFADevice", MFA_DEVICE),
     ("DetachGroupPolicy", GROUP),
-    ("DetachRolePolicy", ROLE),
     ("DetachUserPolicy", USER),
     ("DisableOrganizationsRootCredentialsManagement", ACCOUNT_SETTING),
     ("DisableOrganizationsRootSessions", ACCOUNT_SETTING),
@@ -618,44 +533,31 @@ static IAM: &[(&str, Effect)] = &[
     ("EnableOutboundWebIdentityFederation", ACCOUNT_SETTING),
     ("PutAccountProperties", ACCOUNT_SETTING),
     ("PutGroupPolicy", GROUP),
-    ("PutRolePermissionsBoundary", ROLE),
-    ("PutRolePolicy", ROLE),
     ("PutUserPermissionsBoundary", USER),
     ("PutUserPolicy", USER),
     ("RejectDelegationRequest", DELEGATION),
     ("RemoveClientIDFromOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("RemoveRoleFromInstanceProfile", ROLE_AND_PROFILE),
     ("RemoveUserFromGroup", GROUP),
     ("ResetServiceSpecificCredential", CREDENTIAL),
     ("ResyncMFADevice", MFA_DEVICE),
     ("SendDelegationToken", DELEGATION),
-    ("SetDefaultPolicyVersion", POLICY),
     ("SetSecurityTokenServicePreferences", ACCOUNT_SETTING),
-    ("TagInstanceProfile", PROFILE),
     ("TagMFADevice", MFA_DEVICE),
     ("TagOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("TagPolicy", POLICY),
-    ("TagRole", ROLE),
     ("TagSAMLProvider", IDENTITY_PROVIDER),
     ("TagServerCertificate", SERVER_CERTIFICATE),
     ("TagUser", USER),
-    ("UntagInstanceProfile", PROFILE),
     ("UntagMFADevice", MFA_DEVICE),
     ("UntagOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("UntagPolicy", POLICY),
-    ("UntagRole", ROLE),
     ("UntagSAMLProvider", IDENTITY_PROVIDER),
     ("UntagServerCertificate", SERVER_CERTIFICATE),
     ("UntagUser", USER),
     ("UpdateAccessKey", CREDENTIAL),
     ("UpdateAccountPasswordPolicy", ACCOUNT_SETTING),
-    ("UpdateAssumeRolePolicy", ROLE),
     ("UpdateDelegationRequest", DELEGATION),
     ("UpdateGroup", GROUP),
     ("UpdateLoginProfile", CREDENTIAL),
     ("UpdateOpenIDConnectProviderThumbprint", IDENTITY_PROVIDER),
-    ("UpdateRole", ROLE),
-    ("UpdateRoleDescription", ROLE),
     ("UpdateSAMLProvider", IDENTITY_PROVIDER),
     ("UpdateSSHPublicKey", CREDENTIAL),
     ("UpdateServerCertificate", SERVER_CERTIFICATE),
@@ -667,54 +569,25 @@ static IAM: &[(&str, Effect)] = &[
     ("UploadSigningCertificate", CREDENTIAL),
 ];
 
-/// Every action of Organizations that may change something.
-static ORGANIZATIONS: &[(&str, Effect)] = &[
-    ("AcceptHandshake", EVERY_ORGANIZATIONS_POLICY),
-    ("AttachPolicy", ORGANIZATIONS_POLICY),
+static ORGANIZATIONS: &OfNoKind = &[
     ("CancelHandshake", INVITATION),
-    ("CloseAccount", EVERY_ORGANIZATIONS_POLICY),
-    ("CreateAccount", EVERY_ORGANIZATIONS_POLICY),
-    ("CreateGovCloudAccount", EVERY_ORGANIZATIONS_POLICY),
-    ("CreateOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("CreateOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
-    ("CreatePolicy", NEW_ORGANIZATIONS_POLICY),
     ("DeclineHandshake", INVITATION),
-    ("DeleteOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("DeleteOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
-    ("DeletePolicy", ORGANIZATIONS_POLICY),
     ("DeleteResourcePolicy", DELEGATION_POLICY),
     ("DeregisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
-    ("DetachPolicy", ORGANIZATIONS_POLICY),
     ("DisableAWSServiceAccess", SERVICE_ACCESS),
-    ("DisablePolicyType", EVERY_ORGANIZATIONS_POLICY),
     ("EnableAWSServiceAccess", SERVICE_ACCESS),
-    ("EnableAllFeatures", EVERY_ORGANIZATIONS_POLICY),
-    ("EnablePolicyType", EVERY_ORGANIZATIONS_POLICY),
     ("InviteAccountToOrganization", INVITATION),
     ("InviteOrganizationToTransferResponsibility", INVITATION),
-    ("LeaveOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("MoveAccount", Nothing("what is attached to an account moves with it")),
+    ("MoveAccount", "what is attached to an account moves with it"),
     ("PutResourcePolicy", DELEGATION_POLICY),
     ("RegisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
-    ("RemoveAccountFromOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("TagResource", TAGGED),
     ("TerminateResponsibilityTransfer", INVITATION),
-    ("UntagResource", TAGGED),
-    ("UpdateOrganizationalUnit", EVERY_ORGANIZATIONS_POLICY),
-    ("UpdatePolicy", ORGANIZATIONS_POLICY),
     ("UpdateResponsibilityTransfer", INVITATION),
-];
-
-/// What the services report on their own, in `serviceEventDetails`, beyond the names of actions.
-static SERVICE_EVENTS: &[(&str, Effect)] = &[
-    ("AccountDepartedOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("AccountJoinedOrganization", EVERY_ORGANIZATIONS_POLICY),
-    ("CloseAccountResult", EVERY_ORGANIZATIONS_POLICY),
-    ("CreateAccountResult", EVERY_ORGANIZATIONS_POLICY),
 ];
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     use proptest::prelude::*;
@@ -739,8 +612,16 @@ mod tests {
         Record { source, ..iam(name, request, response) }
     }
 
+    fn hit(kind: &'static str, key: &str) -> Hit {
+        Hit { kind, key: Some(key.to_owned()) }
+    }
+
     fn one(kind: &'static str, key: &str) -> Touched {
-        Touched::Entities(vec![(kind, key.to_owned())])
+        Touched::These(vec![hit(kind, key)])
+    }
+
+    fn all(kind: &'static str) -> Touched {
+        Touched::These(vec![Hit { kind, key: None }])
     }
 
     fn shared(path: &str) -> Option<std::path::PathBuf> {
@@ -752,34 +633,45 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_sorted_and_name_an_action_once() {
-        for table in [IAM, ORGANIZATIONS, SERVICE_EVENTS] {
-            assert!(table.is_sorted_by(|(a, _), (b, _)| a < b));
+    fn what_concerns_no_kind_is_sorted_and_concerns_none() {
+        for (service, actions) in OF_NO_KIND {
+            assert!(actions.is_sorted_by(|(a, _), (b, _)| a < b));
+            for (name, _) in *actions {
+                for kind in KINDS {
+                    let mut of_service = kind.actions.iter().filter(|it| it.service == *service);
+                    assert!(!of_service.any(|it| it.names.contains(name)), "{name}: {kind:?}");
+                }
+            }
         }
-        assert_eq!((IAM.len(), ORGANIZATIONS.len()), (108, 34));
     }
 
     #[test]
-    fn tables_hold_exactly_the_actions_that_may_change_something() {
+    fn all_actions_that_may_change_something_are_known_and_no_other() {
         let Some(path) = shared("write-actions.json") else { return };
         let text = std::fs::read_to_string(path).expect("readable");
         let services: Value = serde_json::from_str(&text).expect("JSON");
-        for (service, table) in
-            [("iam.amazonaws.com", IAM), ("organizations.amazonaws.com", ORGANIZATIONS)]
-        {
-            let actions = services[service].as_object().expect("an object");
-            let rows: Vec<_> = table.iter().map(|(name, _)| *name).collect();
-            let mut wanted: Vec<_> = actions.keys().map(String::as_str).collect();
-            wanted.sort_unstable();
-            assert_eq!(rows, wanted, "{service}");
-            for (name, effect) in table {
-                let Entities(keys) = effect else { continue };
-                for key in *keys {
-                    let (members, path) = match key.place {
-                        Request(path) => ("request", path),
-                        Response(path) => ("response", path),
+        for (service, of_no_kind) in OF_NO_KIND {
+            let source = format!("{service}.amazonaws.com");
+            let actions = services[&source].as_object().expect("an object");
+            let of_kinds = KINDS.iter().flat_map(|kind| kind.actions);
+            let of_kinds: Vec<_> =
+                of_kinds.filter(|it| it.service == *service && !it.is_reported).collect();
+            let names = of_kinds.iter().flat_map(|action| action.names.iter().copied());
+            let known: BTreeSet<&str> =
+                names.chain(of_no_kind.iter().map(|(name, _)| *name)).collect();
+            let wanted: BTreeSet<&str> = actions.keys().map(String::as_str).collect();
+            assert_eq!(known, wanted, "{service}");
+            for action in of_kinds {
+                let Touches::Named(keys) = action.touches else { continue };
+                for (name, key) in
+                    action.names.iter().flat_map(|name| keys.iter().map(move |key| (name, key)))
+                {
+                    let members = match key.place {
+                        Place::Request(_) => "request",
+                        Place::Response(_) => "response",
                     };
                     let members = actions[*name][members].as_array().expect("a list");
+                    let path = key.place.path();
                     assert!(members.contains(&json!(path[0])), "{name}: {path:?} of {members:?}");
                 }
             }
@@ -847,10 +739,7 @@ mod tests {
                     json!({"instanceProfileName": "web", "roleName": "deploy"}),
                     json!(null),
                 ),
-                Touched::Entities(vec![
-                    ("roles", "deploy".to_owned()),
-                    ("roles", "instance-profile/web".to_owned()),
-                ]),
+                Touched::These(vec![hit("roles", "deploy"), hit("roles", "instance-profile/web")]),
             ),
             (iam("CreatePolicy", json!({}), json!({"policy": {"arn": arn}})), one("policies", arn)),
             (
@@ -895,7 +784,7 @@ mod tests {
             json!("a/b"),
         ] {
             let record = iam("TagRole", json!({"roleName": name}), json!(null));
-            assert_eq!(touched(&record), Touched::Kind("roles"), "{name}");
+            assert_eq!(touched(&record), all("roles"), "{name}");
         }
         for arn in [
             json!(null),
@@ -908,17 +797,17 @@ mod tests {
             json!(format!("arn:aws:iam::111122223333:policy/{}/x", "y".repeat(3000))),
         ] {
             let record = iam("DeletePolicy", json!({"policyArn": arn}), json!(null));
-            assert_eq!(touched(&record), Touched::Kind("policies"), "{arn}");
+            assert_eq!(touched(&record), all("policies"), "{arn}");
         }
         for id in [json!(null), json!("p-"), json!("p-short"), json!("p-1234567/"), json!({})] {
             for (name, member) in [("UpdatePolicy", "policyId"), ("UntagResource", "resourceId")] {
                 let record = organizations(name, json!({member: id}), json!(null));
-                assert_eq!(touched(&record), Touched::Kind("organizations policies"), "{id}");
+                assert_eq!(touched(&record), all("organizations policies"), "{id}");
             }
         }
         for request in [json!(null), json!([]), json!("roleName"), json!(3)] {
             let record = iam("DeleteRole", request, json!(null));
-            assert_eq!(touched(&record), Touched::Kind("roles"));
+            assert_eq!(touched(&record), all("roles"));
         }
     }
 
@@ -951,7 +840,7 @@ mod tests {
         assert_eq!(touched(&deleted), one("roles", "AWSServiceRoleForSupport"));
         let source = "organizations.amazonaws.com";
         let created = event(source, "CreateAccountResult", json!({"createAccountStatus": {}}));
-        assert_eq!(touched(&created), Touched::Kind("organizations policies"));
+        assert_eq!(touched(&created), all("organizations policies"));
         assert_eq!(touched(&event(source, "Unheard", json!(null))), Touched::Everything);
         let called = Record { is_service_event: false, ..created };
         assert_eq!(touched(&called), Touched::Everything);

@@ -18,7 +18,7 @@ use crate::aws::Source;
 use crate::commit_message::{CommitMessage, committer};
 use crate::conflict;
 use crate::error::Refused;
-use crate::event::{Record, Touched, touched};
+use crate::event::{Record, touched};
 use crate::export;
 use crate::github::PullRequests;
 use crate::inventory;
@@ -430,16 +430,13 @@ fn causes(records: &[Record], outcome: &Outcome) -> Vec<Record> {
         let names = kind.written.iter().chain(&kind.removed);
         changed.extend(names.map(|name| (kind.kind, name.as_str())));
     }
-    let is_cause = |record: &&Record| match touched(record) {
-        Touched::Entities(keys) => keys.iter().any(|(kind, key)| {
-            let name = key.rsplit('/').next().unwrap_or(key);
-            changed.contains(&(*kind, name))
-                || (key.starts_with("instance-profile/")
-                    && changed.iter().any(|(of, _)| of == kind))
-        }),
-        Touched::Kind(kind) => changed.iter().any(|(of, _)| *of == kind),
-        Touched::Everything => true,
-        Touched::Nothing(_) => false,
+    let is_cause = |record: &&Record| {
+        let touched = touched(record);
+        changed.iter().any(|(kind, name)| {
+            let of = KINDS.iter().find(|of| of.plural == *kind);
+            touched
+                .meets(kind, |key| of.is_some_and(|of| of.is_part(key) || of.noun(key).1 == *name))
+        })
     };
     let causes: Vec<Record> = records.iter().filter(is_cause).cloned().collect();
     if causes.is_empty() { records.to_vec() } else { causes }

@@ -4,6 +4,7 @@
 //! CLI's output, when it is not for Terraform, its Terraform and import IDs, and the list of
 //! provider arguments that are written or left out. Nothing outside this folder knows a kind.
 
+pub mod actions;
 pub mod organizations_policy;
 pub mod parts;
 pub mod policy;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use self::actions::Action;
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
@@ -46,6 +48,13 @@ pub struct Kind {
     /// What AWS lets refer to an entity: its Terraform says the ARN or a reference, as the module
     /// declares the entity or not.
     pub users: Option<for<'a> fn(&'a Live, &'a str) -> UsersFuture<'a>>,
+    /// The actions that may change entities of the kind.
+    pub actions: &'static [Action],
+    /// Actions that one parameter of the request tells best: the action, the parameter, and what was
+    /// done: `attached`, in front of the parameter's value.
+    pub deeds: &'static [(&'static str, &'static str, &'static str)],
+    /// How keys of a [`Scope`] begin that name a part of an entity, and what such a part is called.
+    pub parts: &'static [(&'static str, &'static str)],
     /// Reads back what [`Entity::json`] wrote.
     pub parse: fn(&str) -> serde_json::Result<Box<dyn Entity>>,
 }
@@ -71,6 +80,18 @@ pub fn sync_permissions() -> BTreeSet<&'static str> {
 }
 
 impl Kind {
+    /// What an entity, or a part of one, is called, and the name that its key holds.
+    pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
+        let part =
+            self.parts.iter().find_map(|(prefix, noun)| Some((*noun, key.strip_prefix(prefix)?)));
+        part.unwrap_or_else(|| (self.name, key.rsplit('/').next().unwrap_or(key)))
+    }
+
+    /// Whether a key names a part of some entity, and not the entity.
+    pub fn is_part(&self, key: &str) -> bool {
+        self.parts.iter().any(|(prefix, _)| key.starts_with(prefix))
+    }
+
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
         let name = key.rsplit('/').next().unwrap_or(key);

@@ -6,6 +6,7 @@ use aws_sdk_organizations::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::actions::{Action, Found, Key, Place, Touches};
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
 use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
@@ -92,8 +93,78 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
+    actions: &[
+        Action::organizations(
+            &["AttachPolicy", "DeletePolicy", "DetachPolicy", "UpdatePolicy"],
+            Touches::Named(&[Key { place: Place::Request(&["policyId"]), read: id_in_record }]),
+        ),
+        Action::organizations(
+            &["CreatePolicy"],
+            Touches::Named(&[Key {
+                place: Place::Response(&["policy", "policySummary", "id"]),
+                read: id_in_record,
+            }]),
+        ),
+        Action::organizations(
+            &["TagResource", "UntagResource"],
+            Touches::Named(&[Key {
+                place: Place::Request(&["resourceId"]),
+                read: |id, account| match id.is_empty() || id.starts_with("p-") {
+                    true => id_in_record(id, account),
+                    false => Found::Foreign("tags of the organization's root are not exported"),
+                },
+            }]),
+        ),
+        // Accounts, units and roots come, go or change names: they are targets of policies, and AWS
+        // attaches its own policies to new ones. What is attached to an account moves with it.
+        Action::organizations(
+            &[
+                "AcceptHandshake",
+                "CloseAccount",
+                "CreateAccount",
+                "CreateGovCloudAccount",
+                "CreateOrganization",
+                "CreateOrganizationalUnit",
+                "DeleteOrganization",
+                "DeleteOrganizationalUnit",
+                "DisablePolicyType",
+                "EnableAllFeatures",
+                "EnablePolicyType",
+                "LeaveOrganization",
+                "RemoveAccountFromOrganization",
+                "UpdateOrganizationalUnit",
+            ],
+            Touches::All,
+        ),
+        Action::of_organizations(
+            &[
+                "AccountDepartedOrganization",
+                "AccountJoinedOrganization",
+                "CloseAccountResult",
+                "CreateAccountResult",
+            ],
+            Touches::All,
+        ),
+    ],
+    deeds: &[
+        ("AttachPolicy", "targetId", "attached it to"),
+        ("DetachPolicy", "targetId", "detached it from"),
+    ],
+    parts: &[],
     parse: super::parse::<OrganizationsPolicy>,
 };
+
+fn id_in_record(id: &str, _: Option<&str>) -> Found {
+    if is_policy_id(id) { Found::Key(id.to_owned()) } else { Found::Unclear }
+}
+
+/// `p-[0-9a-zA-Z_]{8,128}`.
+fn is_policy_id(text: &str) -> bool {
+    text.strip_prefix("p-").is_some_and(|id| {
+        (8..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
 
 /// Every policy type the provider knows, and the folder of its raw JSON.
 const TYPES: &[(&str, &str)] = &[
@@ -196,11 +267,7 @@ impl OrganizationsPolicy {
                 summary.policy_type
             ));
         }
-        let is_id = summary.id.strip_prefix("p-").is_some_and(|rest| {
-            (8..=128).contains(&rest.len())
-                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        });
-        if !is_id {
+        if !is_policy_id(&summary.id) {
             return Some(format!("`{}` is not the ID of an organizations policy", summary.id));
         }
         document_problem("its content", &self.content)

@@ -6,6 +6,7 @@ use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::actions::{Action, Found, Key, Place, Touches, is_name};
 use super::parts::{
     Tag, arn_mismatch, date, document_problem, json_encode, name_problem, non_default_path,
     path_problem, sdk_date, tags_argument, tags_problem,
@@ -58,8 +59,48 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: Some(|live, arn| Box::pin(users(live, arn))),
+    actions: &[
+        Action::iam(
+            &[
+                "CreatePolicyVersion",
+                "DeletePolicy",
+                "DeletePolicyVersion",
+                "SetDefaultPolicyVersion",
+                "TagPolicy",
+                "UntagPolicy",
+            ],
+            Touches::Named(&[Key { place: Place::Request(&["policyArn"]), read: arn_in_record }]),
+        ),
+        Action::iam(
+            &["CreatePolicy"],
+            Touches::Named(&[Key {
+                place: Place::Response(&["policy", "arn"]),
+                read: arn_in_record,
+            }]),
+        ),
+    ],
+    deeds: &[],
+    parts: &[],
     parse: super::parse::<Policy>,
 };
+
+/// The ARN of a policy of the account in which something happened.
+fn arn_in_record(arn: &str, own: Option<&str>) -> Found {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", _, "iam", "", account, resource] = parts[..] else { return Found::Unclear };
+    let name = resource.strip_prefix("policy/").and_then(|path| path.rsplit('/').next());
+    let is_plain = arn.len() <= 2048 && arn.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_plain || !name.is_some_and(|name| is_name(name, 128)) {
+        return Found::Unclear;
+    }
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    match account {
+        "aws" => Found::Foreign("AWS manages this policy"),
+        _ if own.is_some_and(|own| own != account) => Found::Unclear,
+        _ if is_account => Found::Key(arn.to_owned()),
+        _ => Found::Unclear,
+    }
+}
 
 /// The ManagedPolicyDetail of GetAccountAuthorizationDetails with its default version alone, plus
 /// what only GetPolicy returns.

@@ -6,6 +6,7 @@ use aws_sdk_iam::types as sdk;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::actions::{Action, Found, Key, Place, Touches, is_name, name_of_64};
 use super::parts::{
     AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, arn_problem, date,
     document_problem, json_encode, managed_elsewhere, name_problem, non_default_path, path_problem,
@@ -133,7 +134,61 @@ pub static KIND: Kind = Kind {
     },
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
+    actions: &[
+        Action::iam(
+            &[
+                "AttachRolePolicy",
+                "CreateRole",
+                "DeleteRole",
+                "DeleteRolePermissionsBoundary",
+                "DeleteRolePolicy",
+                "DeleteServiceLinkedRole",
+                "DetachRolePolicy",
+                "PutRolePermissionsBoundary",
+                "PutRolePolicy",
+                "TagRole",
+                "UntagRole",
+                "UpdateAssumeRolePolicy",
+                "UpdateRole",
+                "UpdateRoleDescription",
+            ],
+            Touches::Named(&[ROLE_KEY]),
+        ),
+        Action::iam(&["AcquireRole", "CreateServiceLinkedRole"], Touches::Named(&[NEW_ROLE_KEY])),
+        Action::iam(
+            &["AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"],
+            Touches::Named(&[ROLE_KEY, PROFILE_KEY]),
+        ),
+        Action::iam(
+            &["DeleteInstanceProfile", "TagInstanceProfile", "UntagInstanceProfile"],
+            Touches::Named(&[PROFILE_KEY]),
+        ),
+    ],
+    deeds: &[
+        ("AddRoleToInstanceProfile", "instanceProfileName", "added it to the instance profile"),
+        ("AttachRolePolicy", "policyArn", "attached"),
+        ("DeleteRolePolicy", "policyName", "deleted the inline policy"),
+        ("DetachRolePolicy", "policyArn", "detached"),
+        ("PutRolePermissionsBoundary", "permissionsBoundary", "set the permissions boundary to"),
+        ("PutRolePolicy", "policyName", "put the inline policy"),
+        (
+            "RemoveRoleFromInstanceProfile",
+            "instanceProfileName",
+            "removed it from the instance profile",
+        ),
+    ],
+    parts: &[(INSTANCE_PROFILE, "instance profile")],
     parse: super::parse::<Role>,
+};
+
+const ROLE_KEY: Key = Key { place: Place::Request(&["roleName"]), read: name_of_64 };
+const NEW_ROLE_KEY: Key = Key { place: Place::Response(&["role", "roleName"]), read: name_of_64 };
+const PROFILE_KEY: Key = Key {
+    place: Place::Request(&["instanceProfileName"]),
+    read: |name, _| match is_name(name, 128) {
+        true => Found::Key(format!("{INSTANCE_PROFILE}{name}")),
+        false => Found::Unclear,
+    },
 };
 
 /// The RoleDetail of GetAccountAuthorizationDetails, plus what only ListRoles returns.

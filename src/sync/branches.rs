@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{Next, Run, Seen, signed};
 use crate::commit_message::CommitMessage;
 use crate::conflict::{self, Exports};
-use crate::event::{Record, Touched, touched};
+use crate::event::{Record, touched};
 use crate::export;
 use crate::github::{GitHubError, is_passing};
 use crate::repository::{Expected, GitError, History, Oid, Reason, Tree};
@@ -338,14 +338,7 @@ impl Run<'_> {
 
 /// Whether a record touched an entity.
 fn is_about(record: &Record, kind: &Kind, key: &str) -> bool {
-    match touched(record) {
-        Touched::Entities(entities) => entities.iter().any(|(of, touched)| {
-            *of == kind.plural && (touched == key || touched.starts_with("instance-profile/"))
-        }),
-        Touched::Kind(of) => of == kind.plural,
-        Touched::Everything => true,
-        Touched::Nothing(_) => false,
-    }
+    touched(record).meets(kind.plural, |touched| touched == key || kind.is_part(touched))
 }
 
 /// The changes of several files as one text before and one after.
