@@ -59,7 +59,7 @@ pub async fn add_companions(
         let mut found = companions(files, inventory)?;
         inventory.strays.append(&mut found.strays);
         if let Source::Live(live) = source {
-            found.appearing.retain(|(_, key)| asked.insert(key.clone()));
+            found.appearing.retain(|(kind, key)| asked.insert((kind.plural, key.clone())));
             for (kind, key) in std::mem::take(&mut found.appearing) {
                 match users(live, files, kind, &key, inventory).await? {
                     Ok(users) => found.scope.merge(&users),
@@ -96,9 +96,9 @@ fn companions(files: &dyn Files, inventory: &Inventory) -> anyhow::Result<Compan
     let mut own = BTreeSet::new();
     for (kind, reading) in inventory.readings.iter().filter(|(_, read)| read.named.is_some()) {
         for entity in &reading.entities {
-            for (mentioned, arn) in entity.mentions() {
-                if !inventory.has(mentioned, arn) && base_of(files, mentioned, arn)?.is_none() {
-                    found.scope.add(mentioned.plural, arn);
+            for (mentioned, key) in entity.mentions() {
+                if !inventory.has(mentioned, key) && base_of(files, mentioned, key)?.is_none() {
+                    found.scope.add(mentioned.plural, key);
                 }
             }
             let path = entity.terraform_path();
@@ -167,6 +167,7 @@ async fn users(
     inventory: &Inventory,
 ) -> anyhow::Result<Result<Scope, CallError>> {
     let Some(users) = kind.users else { return Ok(Ok(Scope::default())) };
+    let mentioned = kind;
     let users = match users(live, key).await {
         Ok(users) => users,
         Err(error) => return Ok(Err(error)),
@@ -177,7 +178,9 @@ async fn users(
     }
     Ok(Ok(users.retain(|kind, user| {
         let base = bases.get(&(kind.plural, user.to_owned())).and_then(Option::as_ref);
-        base.is_some_and(|base| base.mentions().iter().any(|(_, arn)| *arn == key))
+        base.is_some_and(|base| {
+            base.mentions().iter().any(|(of, name)| std::ptr::eq(*of, mentioned) && *name == key)
+        })
     })))
 }
 

@@ -73,6 +73,7 @@ pub fn argument(of: &ResourceType, name: &str, value: Json) -> Option<Argument> 
             };
             Some(Argument::Known { value, meaning: Meaning::Document(dialect) })
         }
+        _ if of.sets.contains(&name) => Some(Argument::Known { value, meaning: Meaning::Set }),
         _ => Some(Argument::Known { value, meaning: Meaning::Plain }),
     }
 }

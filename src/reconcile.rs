@@ -220,6 +220,12 @@ pub fn match_arguments(one: Option<&Argument>, other: Option<&Argument>) -> Matc
 fn known_same(one: &Json, other: &Json, meaning: Meaning) -> bool {
     match meaning {
         Meaning::Plain => one == other,
+        Meaning::Set => match (one, other) {
+            (Json::Array(one), Json::Array(other)) => {
+                one.len() == other.len() && one.iter().all(|item| other.contains(item))
+            }
+            _ => one == other,
+        },
         Meaning::Document(dialect) => {
             Document::Json(one.clone()).means_the_same(&Document::Json(other.clone()), dialect)
         }

@@ -363,12 +363,12 @@ impl<'a> Steps<'a> {
             (Some(address), Some((_, attribute))) => format!("{address}.{attribute}"),
             _ => reference,
         };
-        let arn = entity.arn().to_owned();
+        let key = (entity.kind().plural, entity.key().to_owned());
         if is_declared {
-            self.base_context.references.entry(arn.clone()).or_insert_with(|| reference.clone());
-            self.context.references.insert(arn, reference);
+            self.base_context.references.entry(key.clone()).or_insert_with(|| reference.clone());
+            self.context.references.insert(key, reference);
         } else {
-            self.context.references.remove(&arn);
+            self.context.references.remove(&key);
         }
     }
 

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::Account;
 use crate::invisible::visible;
+use crate::resource::KINDS;
 
 /// Everything that was found in the files given.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,90 @@ struct Place {
     file: usize,
     range: Range<usize>,
     is_truncated: bool,
+    rank: Rank,
+}
+
+/// What a value on a shelf is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// An entity of the account that its ARN names.
+    OfAccount,
+    /// An entity of an organization.
+    OfOrganization,
+    /// Something of an entity.
+    Part,
+}
+
+/// One JSON object that the AWS CLI printed, from which each kind takes what is its.
+pub struct Page<'a> {
+    pub path: &'a Path,
+    pub whole: &'a RawValue,
+    members: HashMap<Cow<'a, str>, &'a RawValue>,
+    shelved: Vec<(&'static str, Rank, &'a RawValue)>,
+}
+
+/// The lists of get-account-authorization-details that no other output has.
+const DETAIL_LISTS: [&str; 3] = ["RoleDetailList", "UserDetailList", "GroupDetailList"];
+/// Outputs that are lists of things, empty ones too.
+const LISTS: [&str; 3] = ["Policies", "Roles", "Targets"];
+/// What says that more follows, and what that is.
+const PAGING: [&str; 4] = ["IsTruncated", "Marker", "NextToken", "ResponseMetadata"];
+
+impl<'a> Page<'a> {
+    pub fn has(&self, member: &str) -> bool {
+        self.members.contains_key(member)
+    }
+
+    /// Whether it holds this member and nothing else, paging aside.
+    pub fn has_only(&self, member: &str) -> bool {
+        self.has(member)
+            && self.members.keys().all(|key| key == member || PAGING.contains(&key.as_ref()))
+    }
+
+    pub fn get(&self, member: &str) -> Option<&'a RawValue> {
+        self.members.get(member).copied()
+    }
+
+    /// Whether it is output of get-account-authorization-details.
+    pub fn is_details(&self) -> bool {
+        DETAIL_LISTS.iter().any(|list| self.has(list))
+    }
+
+    /// The items of a list; none where there is no such list.
+    ///
+    /// # Errors
+    ///
+    /// The member is no list.
+    pub fn list(&self, member: &str) -> Result<Vec<&'a RawValue>, DumpError> {
+        let Some(list) = self.get(member) else { return Ok(Vec::new()) };
+        serde_json::from_str(list.get()).map_err(|error| DumpError::Invalid {
+            path: self.path.to_owned(),
+            message: error.to_string(),
+        })
+    }
+
+    pub fn put(&mut self, shelf: &'static str, rank: Rank, value: &'a RawValue) {
+        self.shelved.push((shelf, rank, value));
+    }
+
+    /// The ARN of a member, as far as it has one.
+    pub fn arn_of(value: &RawValue) -> Option<String> {
+        named(value).arn
+    }
+
+    /// Whether a value is about an organizations policy: the summary of one, or one with its summary.
+    pub fn is_of_organizations(value: &RawValue) -> bool {
+        let named = named(value);
+        named.aws_managed.is_some() || named.policy_summary.is_some()
+    }
+
+    fn is_truncated(&self) -> bool {
+        self.get("IsTruncated").is_some_and(|value| value.get() == "true") || self.has("NextToken")
+    }
+
+    fn is_known(&self) -> bool {
+        !self.shelved.is_empty() || LISTS.iter().any(|list| self.has(list))
+    }
 }
 
 /// One JSON value on a shelf.
@@ -152,16 +237,7 @@ impl Dump {
             dump.files.push(File { path, text });
             dump.sort_file(dump.files.len() - 1)?;
         }
-        let unnamed = ["Targets", "Tags"]
-            .iter()
-            .flat_map(|shelf| dump.items(shelf))
-            .find(|item| Dump::policy_id_in_name(item).is_none());
-        if let Some(item) = unnamed {
-            return Err(DumpError::NoPolicyId { path: item.path.to_owned() });
-        }
-        let entities =
-            ["RoleDetail", "ManagedPolicyDetail", "AwsManagedPolicyDetail", "OrganizationsPolicy"];
-        if entities.iter().all(|shelf| dump.items(shelf).next().is_none()) {
+        if dump.places().all(|place| place.rank == Rank::Part) {
             return Err(DumpError::Empty(shown.to_owned()));
         }
         dump.account = dump.find_account(account)?;
@@ -179,6 +255,10 @@ impl Dump {
                 is_truncated: place.is_truncated,
             }
         })
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.shelves.values().flatten()
     }
 
     /// Parses everything on a shelf; `what` names one item in an error.
@@ -225,16 +305,17 @@ impl Dump {
 
     /// Files may hold several accounts' entities by mistake.
     fn find_account(&self, wanted: Option<&str>) -> Result<Option<Account>, DumpError> {
-        let accounts = |shelf| {
-            self.items(shelf).filter_map(|item: Item| {
-                let named: Named = serde_json::from_str(item.text).ok()?;
+        let accounts = |rank| {
+            self.places().filter(move |place| place.rank == rank).filter_map(|place| {
+                let text = &self.files[place.file].text[place.range.clone()];
+                let named: Named = serde_json::from_str(text).ok()?;
                 Account::of_arn(
                     &named.arn.or(named.policy_summary.and_then(|summary| summary.arn))?,
                 )
             })
         };
         let mut counts: BTreeMap<Account, usize> = BTreeMap::new();
-        for account in accounts("RoleDetail").chain(accounts("ManagedPolicyDetail")) {
+        for account in accounts(Rank::OfAccount) {
             *counts.entry(account).or_default() += 1;
         }
         let names = |counts: &BTreeMap<Account, usize>| {
@@ -256,7 +337,7 @@ impl Dump {
             return Err(DumpError::Undecided(names(&counts)));
         }
         // Organizations policies alone: it is their management account that writes them.
-        Ok(counts.into_keys().next().or_else(|| accounts("OrganizationsPolicy").next()))
+        Ok(counts.into_keys().next().or_else(|| accounts(Rank::OfOrganization).next()))
     }
 
     /// Whether an ARN is of the account that is read.
@@ -276,8 +357,8 @@ impl Dump {
     }
 
     /// The ID of an organizations policy in the name of a file.
-    pub fn policy_id_in_name(item: &Item) -> Option<String> {
-        let name = item.path.file_name()?.to_str()?;
+    pub fn policy_id_in_name(path: &Path) -> Option<String> {
+        let name = path.file_name()?.to_str()?;
         let start = name.match_indices("p-").map(|(at, _)| at).find(|at| {
             let is_start = *at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric();
             is_start && policy_id_length(&name[at + 2..]) >= 8
@@ -291,76 +372,33 @@ impl Dump {
             path: path.clone(),
             message: error.to_string(),
         };
-        let mut found: Vec<(&'static str, Range<usize>, bool)> = Vec::new();
+        let mut found: Vec<(&'static str, Place)> = Vec::new();
         let (mut truncated_pages, mut final_pages, mut truncated_listings) = (0, 0, 0);
         let mut values = 0;
         for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
             let value = value.map_err(invalid)?;
             values += 1;
-            let Ok(page) = serde_json::from_str::<Members>(value.get()) else {
+            let Ok(members) = serde_json::from_str::<Members>(value.get()) else {
                 return Err(DumpError::Unknown { path: path.clone() });
             };
-            let page = page.0;
-            let is_truncated = page.get("IsTruncated").is_some_and(|value| value.get() == "true")
-                || page.contains_key("NextToken");
-            let has = |key: &str| page.contains_key(key);
-            let place = |value: &RawValue| {
-                let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
-                start..start + value.get().len()
-            };
-            let mut shelve = |shelf: &'static str, value: &RawValue| {
-                found.push((shelf, place(value), is_truncated));
-            };
-            let list = |key: &str| -> Result<Vec<&RawValue>, DumpError> {
-                page.get(key).map_or(Ok(Vec::new()), |list| {
-                    serde_json::from_str(list.get()).map_err(invalid)
-                })
-            };
-            if has("RoleDetailList") || has("UserDetailList") || has("GroupDetailList") {
-                for role in list("RoleDetailList")? {
-                    shelve("RoleDetail", role);
-                }
-                for policy in list("Policies")? {
-                    shelve(managed_policy_shelf(policy), policy);
-                }
+            let mut page = Page { path, whole: value, members: members.0, shelved: Vec::new() };
+            for kind in KINDS {
+                (kind.shelve)(&mut page)?;
+            }
+            let is_truncated = page.is_truncated();
+            if page.is_details() {
                 truncated_pages += usize::from(is_truncated);
                 final_pages += usize::from(!is_truncated);
-                continue;
-            }
-            truncated_listings += usize::from(is_truncated);
-            if has("Roles") {
-                for role in list("Roles")? {
-                    shelve("Role", role);
-                }
-            } else if has("Policies") {
-                for policy in list("Policies")? {
-                    let shelf = if named(policy).aws_managed.is_some() {
-                        "PolicySummary"
-                    } else {
-                        "IamPolicy"
-                    };
-                    shelve(shelf, policy);
-                }
-            } else if let Some(policy) = page.get("Policy") {
-                let is_organizations = named(policy).policy_summary.is_some();
-                shelve(if is_organizations { "OrganizationsPolicy" } else { "Policy" }, policy);
-            } else if let Some(role) = page.get("Role") {
-                shelve("Role", role);
-            } else if let Some(profile) = page.get("InstanceProfile") {
-                shelve("InstanceProfile", profile);
-            } else if has("AssumeRolePolicyDocument") && has("RoleName") {
-                shelve("RoleDetail", value);
-            } else if has("PolicyVersionList") {
-                shelve(managed_policy_shelf(value), value);
-            } else if has("PolicySummary") {
-                shelve("OrganizationsPolicy", value);
-            } else if let Some(targets) = page.get("Targets") {
-                shelve("Targets", targets);
-            } else if let Some(tags) = page.get("Tags") {
-                shelve("Tags", tags);
+            } else if page.is_known() {
+                truncated_listings += usize::from(is_truncated);
             } else {
                 return Err(DumpError::Unknown { path: path.clone() });
             }
+            found.extend(page.shelved.into_iter().map(|(shelf, rank, value)| {
+                let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
+                let range = start..start + value.get().len();
+                (shelf, Place { file, range, is_truncated, rank })
+            }));
         }
         if values == 0 {
             return Err(DumpError::Invalid {
@@ -371,8 +409,7 @@ impl Dump {
         self.truncated_pages += truncated_pages;
         self.final_pages += final_pages;
         self.truncated_listings += truncated_listings;
-        for (shelf, range, is_truncated) in found {
-            let place = Place { file, range, is_truncated };
+        for (shelf, place) in found {
             self.shelves.entry(shelf).or_default().push(place);
         }
         Ok(())
@@ -439,12 +476,6 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), DumpError> {
         }
     }
     Ok(())
-}
-
-/// AWS's own policies stand among the account's when the call had no filter.
-fn managed_policy_shelf(policy: &RawValue) -> &'static str {
-    let is_of_aws = named(policy).arn.is_some_and(|arn| arn.contains(":iam::aws:policy/"));
-    if is_of_aws { "AwsManagedPolicyDetail" } else { "ManagedPolicyDetail" }
 }
 
 fn policy_id_length(text: &str) -> usize {

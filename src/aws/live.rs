@@ -10,7 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
+use aws_sdk_iam::types::{EntityType, GroupDetail, ManagedPolicyDetail, RoleDetail, UserDetail};
 use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
@@ -61,6 +61,8 @@ pub struct Live {
 pub struct Details {
     pub roles: Mutex<Vec<RoleDetail>>,
     pub policies: Mutex<Vec<ManagedPolicyDetail>>,
+    pub users: Mutex<Vec<UserDetail>>,
+    pub groups: Mutex<Vec<GroupDetail>>,
 }
 
 impl Live {
@@ -174,7 +176,12 @@ impl Live {
 
     async fn read_authorization_details(&self) -> Result<Details, CallError> {
         let call = "iam:GetAccountAuthorizationDetails";
-        let mut filters = vec![EntityType::Role, EntityType::LocalManagedPolicy];
+        let mut filters = vec![
+            EntityType::User,
+            EntityType::Group,
+            EntityType::Role,
+            EntityType::LocalManagedPolicy,
+        ];
         filters.extend(self.aws_managed.then_some(EntityType::AwsManagedPolicy));
         let mut details = Details::default();
         let mut pages = Pages::new(call);
@@ -188,13 +195,18 @@ impl Live {
             let page = self.call(call, request.send()).await?;
             let roles = details.roles.get_mut().expect("not shared yet");
             let policies = details.policies.get_mut().expect("not shared yet");
+            let users = details.users.get_mut().expect("not shared yet");
+            let groups = details.groups.get_mut().expect("not shared yet");
+            users.extend(page.user_detail_list.unwrap_or_default());
+            groups.extend(page.group_detail_list.unwrap_or_default());
             roles.extend(page.role_detail_list.unwrap_or_default());
             // The filter is AWS's to apply; what it lets through all the same is not wanted.
             policies.extend(page.policies.unwrap_or_default().into_iter().filter(|policy| {
                 let is_of_aws = policy.arn().is_some_and(|arn| arn.contains(":iam::aws:policy/"));
                 self.aws_managed || !is_of_aws
             }));
-            self.progress.count("authorization details", roles.len() + policies.len(), None);
+            let number = users.len() + groups.len() + roles.len() + policies.len();
+            self.progress.count("authorization details", number, None);
             if !pages.more(page.is_truncated, page.marker)? {
                 return Ok(details);
             }

@@ -10,7 +10,7 @@ mod secrets;
 mod whole_answer;
 
 pub use call::{CallError, Reason};
-pub use dump::{Dump, DumpError, Item};
+pub use dump::{Dump, DumpError, Item, Page, Rank};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
 pub use secrets::Secrets;
 

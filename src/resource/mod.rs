@@ -16,7 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use self::actions::Action;
-use crate::aws::{CallError, Dump, DumpError, Item, Live, Source};
+use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -43,6 +43,8 @@ pub struct Kind {
     pub named_permissions: &'static [&'static str],
     /// Reads all entities of the kind.
     pub read: for<'a> fn(&'a Source) -> ReadFuture<'a>,
+    /// Takes what is the kind's from an output of the AWS CLI, or from raw JSON.
+    pub shelve: fn(&mut Page) -> Result<(), DumpError>,
     /// Reads the entities with these keys from AWS, in a few calls each.
     pub read_named: for<'a> fn(&'a Live, &'a BTreeSet<String>) -> ReadFuture<'a>,
     /// What AWS lets refer to an entity: its Terraform says the ARN or a reference, as the module
@@ -124,6 +126,8 @@ pub struct ResourceType {
     pub owner: Option<&'static str>,
     /// The argument that is a policy document.
     pub document: Option<(&'static str, Dialect)>,
+    /// Arguments that are lists whose order says nothing.
+    pub sets: &'static [&'static str],
     /// What else declares such resources, without a block for each: a resource type, the argument or
     /// block by which it does, and the argument that names the owner or owners.
     pub also_declared_by: &'static [(&'static str, &'static str, &'static str)],
@@ -192,11 +196,11 @@ pub trait Entity: Send + Sync {
     fn left_out(&self, _: &Context) -> Vec<Address> {
         Vec::new()
     }
-    /// ARNs of entities that [`Entity::terraform`] refers to where the module declares them.
+    /// Keys of entities that [`Entity::terraform`] refers to where the module declares them.
     fn mentions(&self) -> Vec<(&'static Kind, &str)> {
         Vec::new()
     }
-    /// What other resources may say instead of this entity's ARN.
+    /// What other resources may say instead of this entity's key.
     fn reference(&self) -> Option<Expression<'static>> {
         None
     }
@@ -216,8 +220,8 @@ pub trait Entity: Send + Sync {
 /// What rendering needs to know of the rest of the module.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// What to write for the ARN of an entity that the same module declares.
-    pub references: HashMap<String, String>,
+    /// What to write for the key of an entity that the same module declares, by kind and key.
+    pub references: HashMap<(&'static str, String), String>,
     /// Whether attachments of organizations policies are written.
     pub organizations_attachments: bool,
     /// Whether what something else manages is written all the same.
@@ -225,11 +229,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// A reference where the module declares the entity, else the ARN itself.
-    pub fn arn<'a>(&self, arn: &'a str) -> Expression<'a> {
-        match self.references.get(arn) {
+    /// A reference where the module declares the entity with this key, else the key itself.
+    pub fn refer<'a>(&self, kind: &Kind, key: &'a str) -> Expression<'a> {
+        match self.references.get(&(kind.plural, key.to_owned())) {
             Some(reference) => Expression::Reference(reference.clone()),
-            None => Expression::from(arn),
+            None => Expression::from(key),
         }
     }
 }

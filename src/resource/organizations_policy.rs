@@ -12,7 +12,7 @@ use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
     look_twice,
 };
-use crate::aws::{CallError, Dump, DumpError, Item, Live, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
@@ -48,6 +48,7 @@ pub static KIND: Kind = Kind {
             identity: &["type", "name"],
             owner: None,
             document: Some(("content", Dialect::Organizations)),
+            sets: &[],
             also_declared_by: &[],
             defaults: &[("type", "SERVICE_CONTROL_POLICY")],
             written: &["content", "description", "name", "tags", "type"],
@@ -63,6 +64,7 @@ pub static KIND: Kind = Kind {
             identity: &["target_id", "policy_id"],
             owner: Some("policy_id"),
             document: None,
+            sets: &[],
             also_declared_by: &[],
             defaults: &[],
             written: &["policy_id", "target_id"],
@@ -91,6 +93,7 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    shelve,
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
     actions: &[
@@ -409,7 +412,7 @@ fn by_policy<T: serde::de::DeserializeOwned + PartialEq>(
 ) -> ByPolicy<T> {
     let mut pages: BTreeMap<String, Vec<(Item, Vec<T>)>> = BTreeMap::new();
     for (item, values) in dump.parse::<Vec<T>>(shelf, what, errors) {
-        let id = Dump::policy_id_in_name(&item).expect("files without an ID are refused");
+        let id = Dump::policy_id_in_name(item.path).expect("files without an ID are refused");
         pages.entry(id).or_default().push((item, values));
     }
     let mut found = ByPolicy { whole: HashMap::new(), cut_short: HashSet::new() };
@@ -438,6 +441,26 @@ fn by_policy<T: serde::de::DeserializeOwned + PartialEq>(
         }
     }
     found
+}
+
+fn shelve(page: &mut Page) -> Result<(), DumpError> {
+    let listed = if page.is_details() { Vec::new() } else { page.list("Policies")? };
+    for summary in listed.into_iter().filter(|it| Page::is_of_organizations(it)) {
+        page.put("PolicySummary", Rank::Part, summary);
+    }
+    let described = page.get("Policy").filter(|it| Page::is_of_organizations(it));
+    let whole = page.has("PolicySummary").then_some(page.whole);
+    for policy in described.into_iter().chain(whole) {
+        page.put("OrganizationsPolicy", Rank::OfOrganization, policy);
+    }
+    for shelf in ["Targets", "Tags"] {
+        let Some(list) = page.get(shelf).filter(|_| page.has_only(shelf)) else { continue };
+        if Dump::policy_id_in_name(page.path).is_none() {
+            return Err(DumpError::NoPolicyId { path: page.path.to_owned() });
+        }
+        page.put(shelf, Rank::Part, list);
+    }
+    Ok(())
 }
 
 fn read_dump(dump: &Dump) -> Reading {

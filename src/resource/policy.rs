@@ -15,7 +15,7 @@ use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
     look_twice,
 };
-use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Live, Page, Pages, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -34,6 +34,7 @@ pub static KIND: Kind = Kind {
         identity: &["name"],
         owner: None,
         document: Some(("policy", Dialect::Iam)),
+        sets: &[],
         also_declared_by: &[],
         defaults: &[("path", "/")],
         written: &["description", "name", "path", "policy", "tags"],
@@ -57,6 +58,7 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    shelve,
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: Some(|live, arn| Box::pin(users(live, arn))),
     actions: &[
@@ -296,6 +298,21 @@ impl FromDump for Policy {
     fn normalize(&mut self) {
         Policy::normalize(self);
     }
+}
+
+fn shelve(page: &mut Page) -> Result<(), DumpError> {
+    let whole = page.has("PolicyVersionList").then_some(page.whole);
+    let details = if page.is_details() { page.list("Policies")? } else { Vec::new() };
+    for policy in details.into_iter().chain(whole) {
+        // AWS's own policies stand among the account's when the call had no filter.
+        let is_of_aws = Page::arn_of(policy).is_some_and(|arn| arn.contains(":iam::aws:policy/"));
+        let shelf = if is_of_aws { "AwsManagedPolicyDetail" } else { "ManagedPolicyDetail" };
+        page.put(shelf, Rank::OfAccount, policy);
+    }
+    if let Some(policy) = page.get("Policy").filter(|it| !Page::is_of_organizations(it)) {
+        page.put("Policy", Rank::Part, policy);
+    }
+    Ok(())
 }
 
 fn read_dump(dump: &Dump) -> Reading {

@@ -14,9 +14,9 @@ use super::parts::{
 };
 use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
-    look_twice,
+    look_twice, policy,
 };
-use crate::aws::{CallError, Dump, Live, Pages, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Live, Page, Pages, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
@@ -36,6 +36,7 @@ pub static KIND: Kind = Kind {
             identity: &["name"],
             owner: None,
             document: Some(("assume_role_policy", Dialect::Iam)),
+            sets: &[],
             also_declared_by: &[],
             defaults: &[("max_session_duration", "3600"), ("path", "/")],
             written: &[
@@ -68,6 +69,7 @@ pub static KIND: Kind = Kind {
             identity: &["role", "name"],
             owner: Some("role"),
             document: Some(("policy", Dialect::Iam)),
+            sets: &[],
             also_declared_by: &[
                 ("aws_iam_role", "inline_policy", "name"),
                 ("aws_iam_role_policies_exclusive", "policy_names", "role_name"),
@@ -85,6 +87,7 @@ pub static KIND: Kind = Kind {
             identity: &["role", "policy_arn"],
             owner: Some("role"),
             document: None,
+            sets: &[],
             also_declared_by: &[
                 ("aws_iam_role", "managed_policy_arns", "name"),
                 ("aws_iam_policy_attachment", "roles", "roles"),
@@ -100,6 +103,7 @@ pub static KIND: Kind = Kind {
             identity: &["name"],
             owner: Some("role"),
             document: None,
+            sets: &[],
             also_declared_by: &[],
             defaults: &[("path", "/")],
             written: &["name", "path", "role", "tags"],
@@ -132,6 +136,7 @@ pub static KIND: Kind = Kind {
             }
         })
     },
+    shelve,
     read_named: |live, keys| Box::pin(read_named(live, keys)),
     users: None,
     actions: &[
@@ -315,9 +320,9 @@ impl Role {
             )
             .optional(
                 "permissions_boundary",
-                self.permissions_boundary
-                    .as_ref()
-                    .map(|boundary| context.arn(&boundary.permissions_boundary_arn)),
+                self.permissions_boundary.as_ref().map(|boundary| {
+                    context.refer(&policy::KIND, &boundary.permissions_boundary_arn)
+                }),
             )
             .optional("assume_role_policy", json_encode(&self.assume_role_policy_document))
             .optional("tags", tags_argument(&self.tags))
@@ -434,8 +439,9 @@ impl Entity for Role {
         for policy in &self.attached_managed_policies {
             let arn = policy.policy_arn.as_str();
             let at = Address::new("aws_iam_role_policy_attachment", attachment_label(name, arn));
-            let block =
-                resource(&at).attribute("role", role()).attribute("policy_arn", context.arn(arn));
+            let block = resource(&at)
+                .attribute("role", role())
+                .attribute("policy_arn", context.refer(&policy::KIND, arn));
             body.import(&at, format!("{name}/{arn}"), block);
         }
         for profile in &self.instance_profile_list {
@@ -460,7 +466,7 @@ impl Entity for Role {
         let attached = self.attached_managed_policies.iter().map(|policy| &policy.policy_arn);
         let boundary = &self.permissions_boundary;
         let boundary = boundary.iter().map(|boundary| &boundary.permissions_boundary_arn);
-        attached.chain(boundary).map(|arn| (&super::policy::KIND, arn.as_str())).collect()
+        attached.chain(boundary).map(|arn| (&policy::KIND, arn.as_str())).collect()
     }
 
     fn left_out(&self, context: &Context) -> Vec<Address> {
@@ -504,6 +510,22 @@ impl FromDump for Role {
     fn normalize(&mut self) {
         self.sort();
     }
+}
+
+fn shelve(page: &mut Page) -> Result<(), DumpError> {
+    for role in page.list("RoleDetailList")? {
+        page.put("RoleDetail", Rank::OfAccount, role);
+    }
+    for role in page.list("Roles")?.into_iter().chain(page.get("Role")) {
+        page.put("Role", Rank::Part, role);
+    }
+    if let Some(profile) = page.get("InstanceProfile") {
+        page.put("InstanceProfile", Rank::Part, profile);
+    }
+    if page.has("AssumeRolePolicyDocument") && page.has("RoleName") {
+        page.put("RoleDetail", Rank::OfAccount, page.whole);
+    }
+    Ok(())
 }
 
 fn read_dump(dump: &Dump) -> Reading {

@@ -25,14 +25,15 @@ impl<'a> Steps<'a> {
                 bases.extend(parse_base(self.directory, kind, &path)?.0);
             }
             let entities = reading.entities.iter().chain(&bases);
-            for (mentioned, arn) in entities.flat_map(|entity| entity.mentions()) {
+            for (mentioned, key) in entities.flat_map(|entity| entity.mentions()) {
                 let is_read =
-                    |read: &Reading| read.named.as_ref().is_none_or(|keys| keys.contains(arn));
-                if inventory.reading(mentioned).is_some_and(is_read) || !seen.insert(arn.to_owned())
+                    |read: &Reading| read.named.as_ref().is_none_or(|keys| keys.contains(key));
+                if inventory.reading(mentioned).is_some_and(is_read)
+                    || !seen.insert((mentioned.plural, key.to_owned()))
                 {
                     continue;
                 }
-                let Some(unread) = base_of(self.directory, mentioned, arn)? else { continue };
+                let Some(unread) = base_of(self.directory, mentioned, key)? else { continue };
                 let desired = self.module.text(&unread.terraform_path())?;
                 if self.is_declared(unread.as_ref(), desired.as_deref()) {
                     self.refer(unread.as_ref(), None, true);
@@ -52,7 +53,8 @@ impl<'a> Steps<'a> {
 
     pub(super) fn refer_formerly(&mut self, entity: &dyn Entity) {
         if let Some(Expression::Reference(reference)) = entity.reference() {
-            self.former_context.references.insert(entity.arn().to_owned(), reference);
+            let key = (entity.kind().plural, entity.key().to_owned());
+            self.former_context.references.insert(key, reference);
         }
     }
 

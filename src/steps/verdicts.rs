@@ -649,7 +649,7 @@ impl<'a> Steps<'a> {
                 terraform = Action::Keep;
             }
         }
-        self.context.references.remove(base.arn());
+        self.context.references.remove(&(base.kind().plural, base.key().to_owned()));
         summary.removed.push(base.name().to_owned());
         summary.removed_keys.push(base.key().to_owned());
         summary.stands(base.as_ref(), Standing::Gone, Some(terraform_path));

@@ -11,6 +11,8 @@ use crate::policy_document::{Dialect, Document, account_of_root_arn, number_valu
 pub enum Meaning {
     /// An ordinary argument: `3600` and `"3600"` are the same, lists are ordered.
     Plain,
+    /// An argument that is a list whose order says nothing.
+    Set,
     /// A text that holds a policy document. The value to compare with is the document.
     Document(Dialect),
 }
@@ -33,6 +35,8 @@ pub fn compare(node: &Node, value: &Json, meaning: Meaning) -> Match {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Plain,
+    /// A list of plain values in any order.
+    Set,
     /// A text whose content is a document.
     Text(Dialect),
     /// Within JSON that is compared as JSON.
@@ -56,6 +60,7 @@ impl Place {
     pub fn of(meaning: Meaning) -> Place {
         match meaning {
             Meaning::Plain => Place::Plain,
+            Meaning::Set => Place::Set,
             Meaning::Document(dialect) => Place::Text(dialect),
         }
     }
@@ -71,7 +76,7 @@ impl Place {
 
     pub fn member(self, key: &str) -> Place {
         match self {
-            Place::Plain => Place::Plain,
+            Place::Plain | Place::Set => Place::Plain,
             Place::Document if key.eq_ignore_ascii_case("statement") => Place::Statements,
             Place::Statement => match key.to_lowercase().as_str() {
                 "sid" => Place::Sid,
@@ -93,14 +98,17 @@ impl Place {
             Place::Statements => Place::Statement,
             Place::Values => Place::Value,
             Place::PrincipalValues => Place::PrincipalValue,
-            Place::Plain => Place::Plain,
+            Place::Plain | Place::Set => Place::Plain,
             _ => Place::Json,
         }
     }
 
     /// Whether the order of a list says nothing, and one value is a list of one.
     pub fn is_set(self) -> bool {
-        matches!(self, Place::Statements | Place::Values | Place::PrincipalValues)
+        matches!(
+            self,
+            Place::Set | Place::Statements | Place::Values | Place::PrincipalValues
+        )
     }
 
     /// Whether two keys of an object at this place are the same.
@@ -111,7 +119,7 @@ impl Place {
     }
 
     pub fn is_policy(self) -> bool {
-        self != Place::Plain
+        !matches!(self, Place::Plain | Place::Set)
     }
 }
 
