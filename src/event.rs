@@ -475,13 +475,11 @@ const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
 const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
-const GROUP: &str = "groups are not exported";
 const IDENTITY_PROVIDER: &str = "identity providers are not exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
 const SERVER_CERTIFICATE: &str = "server certificates are not exported";
 const SERVICE_ACCESS: &str = "access of AWS services is not exported";
-const USER: &str = "users are not exported";
 
 /// What may change something and concerns no kind.
 static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGANIZATIONS)];
@@ -489,28 +487,21 @@ static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGA
 static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
     ("AddClientIDToOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("AddUserToGroup", GROUP),
     ("AssociateDelegationRequest", DELEGATION),
-    ("AttachGroupPolicy", GROUP),
-    ("AttachUserPolicy", USER),
     ("ChangePassword", CREDENTIAL),
     ("CreateAccessKey", CREDENTIAL),
     ("CreateAccountAlias", ACCOUNT_SETTING),
     ("CreateDelegationRequest", DELEGATION),
-    ("CreateGroup", GROUP),
     ("CreateInstanceProfile", "an instance profile goes with its role, and a new one has none"),
     ("CreateLoginProfile", CREDENTIAL),
     ("CreateOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("CreateSAMLProvider", IDENTITY_PROVIDER),
     ("CreateServiceSpecificCredential", CREDENTIAL),
-    ("CreateUser", USER),
     ("CreateVirtualMFADevice", MFA_DEVICE),
     ("DeactivateMFADevice", MFA_DEVICE),
     ("DeleteAccessKey", CREDENTIAL),
     ("DeleteAccountAlias", ACCOUNT_SETTING),
     ("DeleteAccountPasswordPolicy", ACCOUNT_SETTING),
-    ("DeleteGroup", GROUP),
-    ("DeleteGroupPolicy", GROUP),
     ("DeleteLoginProfile", CREDENTIAL),
     ("DeleteOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("DeleteSAMLProvider", IDENTITY_PROVIDER),
@@ -518,12 +509,7 @@ static IAM: &OfNoKind = &[
     ("DeleteServerCertificate", SERVER_CERTIFICATE),
     ("DeleteServiceSpecificCredential", CREDENTIAL),
     ("DeleteSigningCertificate", CREDENTIAL),
-    ("DeleteUser", USER),
-    ("DeleteUserPermissionsBoundary", USER),
-    ("DeleteUserPolicy", USER),
     ("DeleteVirtualMFADevice", MFA_DEVICE),
-    ("DetachGroupPolicy", GROUP),
-    ("DetachUserPolicy", USER),
     ("DisableOrganizationsRootCredentialsManagement", ACCOUNT_SETTING),
     ("DisableOrganizationsRootSessions", ACCOUNT_SETTING),
     ("DisableOutboundWebIdentityFederation", ACCOUNT_SETTING),
@@ -532,12 +518,8 @@ static IAM: &OfNoKind = &[
     ("EnableOrganizationsRootSessions", ACCOUNT_SETTING),
     ("EnableOutboundWebIdentityFederation", ACCOUNT_SETTING),
     ("PutAccountProperties", ACCOUNT_SETTING),
-    ("PutGroupPolicy", GROUP),
-    ("PutUserPermissionsBoundary", USER),
-    ("PutUserPolicy", USER),
     ("RejectDelegationRequest", DELEGATION),
     ("RemoveClientIDFromOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("RemoveUserFromGroup", GROUP),
     ("ResetServiceSpecificCredential", CREDENTIAL),
     ("ResyncMFADevice", MFA_DEVICE),
     ("SendDelegationToken", DELEGATION),
@@ -546,16 +528,13 @@ static IAM: &OfNoKind = &[
     ("TagOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("TagSAMLProvider", IDENTITY_PROVIDER),
     ("TagServerCertificate", SERVER_CERTIFICATE),
-    ("TagUser", USER),
     ("UntagMFADevice", MFA_DEVICE),
     ("UntagOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("UntagSAMLProvider", IDENTITY_PROVIDER),
     ("UntagServerCertificate", SERVER_CERTIFICATE),
-    ("UntagUser", USER),
     ("UpdateAccessKey", CREDENTIAL),
     ("UpdateAccountPasswordPolicy", ACCOUNT_SETTING),
     ("UpdateDelegationRequest", DELEGATION),
-    ("UpdateGroup", GROUP),
     ("UpdateLoginProfile", CREDENTIAL),
     ("UpdateOpenIDConnectProviderThumbprint", IDENTITY_PROVIDER),
     ("UpdateSAMLProvider", IDENTITY_PROVIDER),
@@ -563,7 +542,6 @@ static IAM: &OfNoKind = &[
     ("UpdateServerCertificate", SERVER_CERTIFICATE),
     ("UpdateServiceSpecificCredential", CREDENTIAL),
     ("UpdateSigningCertificate", CREDENTIAL),
-    ("UpdateUser", USER),
     ("UploadSSHPublicKey", CREDENTIAL),
     ("UploadServerCertificate", SERVER_CERTIFICATE),
     ("UploadSigningCertificate", CREDENTIAL),
@@ -698,12 +676,12 @@ mod tests {
         let role = |name| one("roles", name);
         let expected = [
             ("AttachRolePolicy", role("stratus-red-team-malicious-iam-role")),
-            ("AttachUserPolicy", Touched::Nothing("users are not exported")),
+            ("AttachUserPolicy", one("users", "malicious-iam-user")),
             ("CreateAccessKey", Touched::Nothing("credentials are not exported")),
             ("CreateAccessKey", Touched::Nothing("credentials are not exported")),
             ("CreateLoginProfile", Touched::Nothing("credentials are not exported")),
             ("CreateRole", role("stratus-red-team-malicious-iam-role")),
-            ("CreateUser", Touched::Nothing("users are not exported")),
+            ("CreateUser", one("users", "malicious-iam-user")),
             ("DeleteLoginProfile", Touched::Nothing("the call failed")),
             ("LeaveOrganization", Touched::Nothing("the call failed")),
             ("UpdateAssumeRolePolicy", role("stratus-red-team-backdoor-r-role")),
@@ -1006,7 +984,7 @@ mod tests {
                 "eventTime": time, "requestParameters": {"roleName": role},
             }))
         };
-        let ignored = iam("CreateUser", json!({}), json!({}));
+        let ignored = iam("CreateAccessKey", json!({}), json!({}));
         let (scope, records) = scope_of(vec![
             at("b", "2026-11-22T10:15:01Z", "two"),
             at("c", "2026-11-22T10:15:00Z", "one"),

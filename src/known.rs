@@ -46,8 +46,9 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
                 _ => String::new(),
             }
         });
-        let named_by = named_by.collect();
-        let identity = (address.resource_type.to_string(), id.to_owned());
+        let named_by: Vec<String> = named_by.collect();
+        let id = if written_as.has_lasting_id { id.to_owned() } else { named_by.join("/") };
+        let identity = (address.resource_type.to_string(), id);
         Some(KnownResource { address, identity, named_by, resource })
     };
     blocks.filter_map(known).collect()
@@ -87,7 +88,7 @@ pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
         Json::Number(digits) => default == Some(digits),
         Json::Array(items) => items.is_empty(),
         Json::Object(members) => members.is_empty(),
-        Json::Bool(_) => false,
+        Json::Bool(value) => default == Some(if *value { "true" } else { "false" }),
     }
 }
 
@@ -123,6 +124,7 @@ fn resolve(
     match value {
         Expression::String(text) => Json::String(text.nfc().collect()),
         Expression::Number(number) => Json::Number(number.to_string()),
+        Expression::Bool(value) => Json::Bool(*value),
         Expression::List(items) => Json::Array(items.iter().map(resolved).collect()),
         Expression::Map(entries) => {
             let entry = |(key, value): &(_, Expression)| {

@@ -148,6 +148,34 @@ impl Live {
         answer
     }
 
+    /// Makes the calls of a listing, page after page. `request` makes the one that starts at a
+    /// marker; `take` takes the items of its answer, whether more follows, and where.
+    ///
+    /// # Errors
+    ///
+    /// Any page failed, or one says that there is more and not where: a listing is whole or none.
+    pub async fn list<T, O, E, F>(
+        &self,
+        call: &'static str,
+        request: impl Fn(Option<String>) -> F,
+        take: impl Fn(O) -> (Vec<T>, bool, Option<String>),
+    ) -> Result<Vec<T>, CallError>
+    where
+        F: Future<Output = Result<O, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let mut found = Vec::new();
+        let mut pages = Pages::new(call);
+        loop {
+            let answer = self.call(call, request(pages.marker())).await?;
+            let (items, is_truncated, marker) = take(answer);
+            found.extend(items);
+            if !pages.more(is_truncated, marker)? {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Calls made so far, retries not counted.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)

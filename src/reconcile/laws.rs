@@ -353,7 +353,7 @@ fn applied(desired: &State, before: Option<&State>) -> State {
                         other => other.to_string(),
                     }))
                 }
-                (Meaning::Plain, _) => filled(node),
+                (Meaning::Plain | Meaning::Set, _) => filled(node),
             };
             arguments.insert(name.clone(), Argument::Known { value, meaning });
         }

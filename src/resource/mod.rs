@@ -5,15 +5,20 @@
 //! provider arguments that are written or left out. Nothing outside this folder knows a kind.
 
 pub mod actions;
+pub mod group;
 pub mod organizations_policy;
 pub mod parts;
 pub mod policy;
+mod principal;
 pub mod role;
+pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+
+use futures::StreamExt;
 
 use self::actions::Action;
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Source};
@@ -24,7 +29,8 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] = &[&policy::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] =
+    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {
@@ -136,6 +142,25 @@ pub struct ResourceType {
     pub written: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
+    /// Whether the import ID stays the same as long as [`ResourceType::identity`] does.
+    pub has_lasting_id: bool,
+}
+
+impl ResourceType {
+    /// What most types have; the rest is for each to say.
+    const PLAIN: ResourceType = ResourceType {
+        name: "",
+        import_id: "",
+        identity: &[],
+        owner: None,
+        document: None,
+        sets: &[],
+        also_declared_by: &[],
+        defaults: &[],
+        written: &[],
+        left_out: &[("id", "the provider computes it")],
+        has_lasting_id: true,
+    };
 }
 
 /// The resource type of that name, with its kind.
@@ -176,7 +201,7 @@ pub trait Entity: Send + Sync {
     fn json_only(&self) -> Option<JsonOnly>;
     fn tags(&self) -> &[parts::Tag];
     /// Takes from the base what this reading left unknown: unknown is not gone.
-    fn keep_known(&mut self, base: &dyn Entity);
+    fn keep_known(&mut self, _base: &dyn Entity) {}
     /// Whether AWS ever had it: only AWS gives it an ID, whoever wrote the raw JSON.
     fn was_made(&self) -> bool {
         true
@@ -187,7 +212,7 @@ pub trait Entity: Send + Sync {
     }
     /// Takes AWS's defaults for what a person left out of the raw JSON: what the base knows, or
     /// what is new, is not unknown.
-    fn take_defaults(&mut self, base: Option<&dyn Entity>);
+    fn take_defaults(&mut self, _base: Option<&dyn Entity>) {}
     fn as_any(&self) -> &dyn std::any::Any;
     /// The resources and import blocks; only asked for when [`Entity::json_only`] has nothing.
     fn terraform<'a>(&'a self, context: &Context) -> Body<'a>;
@@ -396,6 +421,22 @@ impl Reading {
         found.into_values().map(|(_, entity)| entity).collect()
     }
 
+    /// Reads one kind from authorization details alone, where they hold all that there is to know.
+    pub(crate) fn of_details<T: FromDump + Entity + 'static>(
+        dump: &Dump,
+        shelf: &'static str,
+        folder: &'static str,
+    ) -> Reading {
+        let mut reading = Reading::default();
+        let found: Vec<T> = reading.take(dump, shelf, |_: &mut T| {});
+        // A list of none is what a filtered call prints too: no proof that all are gone.
+        if !found.is_empty() && dump.has_all_details() {
+            reading.set_complete(folder);
+        }
+        reading.entities = found.into_iter().map(|entity| Box::new(entity) as _).collect();
+        reading
+    }
+
     /// Says that a listing is complete, unless something failed.
     pub(crate) fn set_complete(&mut self, folder: &'static str) {
         if self.failures.is_empty() {
@@ -419,10 +460,7 @@ fn name_in(key: &str) -> String {
 }
 
 /// Looks again after a pause for what is not found: IAM answers from copies that lag behind.
-pub(crate) async fn look_twice<T, F>(
-    live: &Live,
-    mut look: impl FnMut() -> F,
-) -> Result<Option<T>, CallError>
+async fn look_twice<T, F>(live: &Live, mut look: impl FnMut() -> F) -> Result<Option<T>, CallError>
 where
     F: Future<Output = Result<Option<T>, CallError>>,
 {
@@ -433,6 +471,32 @@ where
         }
         found => found,
     }
+}
+
+/// Reads entities by their keys; `read` reads one, and finds nothing where there is none.
+pub(crate) async fn read_each<T, F>(
+    live: &Live,
+    keys: &BTreeSet<String>,
+    read: impl Fn(String) -> F,
+) -> Reading
+where
+    T: Entity + 'static,
+    F: Future<Output = Result<Option<T>, CallError>>,
+{
+    let mut reading = Reading::of_named(keys);
+    let mut answers = futures::stream::iter(keys.clone())
+        .map(|key| {
+            let read = &read;
+            async move {
+                let found = look_twice(live, || read(key.clone())).await;
+                (key, found)
+            }
+        })
+        .buffer_unordered(live.concurrency);
+    while let Some((key, found)) = answers.next().await {
+        reading.add(key, found);
+    }
+    reading
 }
 
 /// Pretty JSON with two spaces, a final line break and no invisible character left raw.

@@ -10,7 +10,7 @@ use super::actions::{Action, Found, Key, Place, Touches};
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
 use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
-    look_twice,
+    read_each,
 };
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
@@ -46,10 +46,7 @@ pub static KIND: Kind = Kind {
             name: "aws_organizations_policy",
             import_id: "POLICY_ID",
             identity: &["type", "name"],
-            owner: None,
             document: Some(("content", Dialect::Organizations)),
-            sets: &[],
-            also_declared_by: &[],
             defaults: &[("type", "SERVICE_CONTROL_POLICY")],
             written: &["content", "description", "name", "tags", "type"],
             left_out: &[
@@ -57,21 +54,19 @@ pub static KIND: Kind = Kind {
                 ("skip_destroy", "concerns Terraform's own delete; AWS holds no such value"),
                 ("tags_all", "the provider computes it from `tags`"),
             ],
+            ..ResourceType::PLAIN
         },
         ResourceType {
             name: "aws_organizations_policy_attachment",
             import_id: "TARGET_ID:POLICY_ID",
             identity: &["target_id", "policy_id"],
             owner: Some("policy_id"),
-            document: None,
-            sets: &[],
-            also_declared_by: &[],
-            defaults: &[],
             written: &["policy_id", "target_id"],
             left_out: &[
                 ("id", "the provider computes it"),
                 ("skip_destroy", "concerns Terraform's own delete; AWS holds no such value"),
             ],
+            ..ResourceType::PLAIN
         },
     ],
     permissions: &[
@@ -592,19 +587,11 @@ async fn read_live(live: &Live) -> Reading {
 }
 
 async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
-    let mut reading = Reading::of_named(keys);
-    let mut answers = futures::stream::iter(keys.clone())
-        .map(|id| async move {
-            let found = look_twice(live, || describe_named(live, &id)).await;
-            (id, found)
-        })
-        .buffer_unordered(live.concurrency);
-    while let Some((id, found)) = answers.next().await {
-        match found {
-            Ok(Some(policy)) if policy.policy_summary.aws_managed && !live.aws_managed => {}
-            found => reading.add(id, found),
-        }
-    }
+    let mut reading =
+        read_each(live, keys, |id| async move { describe_named(live, &id).await }).await;
+    reading
+        .entities
+        .retain(|policy| live.aws_managed || policy.json_only() != Some(JsonOnly::AwsManaged));
     reading
 }
 

@@ -12,10 +12,10 @@ use super::parts::{
     path_problem, sdk_date, tags_argument, tags_problem,
 };
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
-    look_twice,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address, group,
+    read_each, role, user,
 };
-use crate::aws::{CallError, Dump, DumpError, Live, Page, Pages, Rank, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -32,10 +32,7 @@ pub static KIND: Kind = Kind {
         name: "aws_iam_policy",
         import_id: "ARN",
         identity: &["name"],
-        owner: None,
         document: Some(("policy", Dialect::Iam)),
-        sets: &[],
-        also_declared_by: &[],
         defaults: &[("path", "/")],
         written: &["description", "name", "path", "policy", "tags"],
         left_out: &[
@@ -47,6 +44,7 @@ pub static KIND: Kind = Kind {
             ("name_prefix", "conflicts with `name`"),
             ("tags_all", "the provider computes it from `tags`"),
         ],
+        ..ResourceType::PLAIN
     }],
     permissions: &["iam:GetAccountAuthorizationDetails", "iam:GetPolicy"],
     named_permissions: &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy"],
@@ -419,19 +417,10 @@ async fn complete_policy(
 }
 
 async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
-    let mut reading = Reading::of_named(keys);
     let mut wanted = keys.clone();
     wanted.retain(|arn| live.aws_managed || !arn.contains(":iam::aws:policy/"));
-    let mut answers = futures::stream::iter(wanted)
-        .map(|arn| async move {
-            let found = look_twice(live, || read_policy(live, &arn)).await;
-            (arn, found)
-        })
-        .buffer_unordered(live.concurrency);
-    while let Some((arn, found)) = answers.next().await {
-        reading.add(arn, found);
-    }
-    reading
+    let read = read_each(live, &wanted, |arn| async move { read_policy(live, &arn).await }).await;
+    Reading { named: Some(keys.clone()), ..read }
 }
 
 /// Reads one policy; `None` when there is none with that ARN.
@@ -477,29 +466,32 @@ async fn read_policy(live: &Live, arn: &str) -> Result<Option<Policy>, CallError
     Ok(Some(policy))
 }
 
-/// The roles that a policy is attached to or is the boundary of.
+/// The principals that a policy is attached to or is the boundary of.
 async fn users(live: &Live, arn: &str) -> Result<Scope, CallError> {
-    let call = "iam:ListEntitiesForPolicy";
+    let request = |marker| {
+        let request = live.iam.list_entities_for_policy().policy_arn(arn).set_marker(marker);
+        request.max_items(1000).send()
+    };
+    let found = live.list("iam:ListEntitiesForPolicy", request, |page| {
+        let groups = page.policy_groups.unwrap_or_default().into_iter();
+        let groups = groups.map(|group| (&group::KIND, group.group_name));
+        let users = page.policy_users.unwrap_or_default().into_iter();
+        let users = users.map(|user| (&user::KIND, user.user_name));
+        let roles = page.policy_roles.unwrap_or_default().into_iter();
+        let roles = roles.map(|role| (&role::KIND, role.role_name));
+        let principals = groups.chain(users).chain(roles).collect();
+        (principals, page.is_truncated, page.marker)
+    });
     let mut scope = Scope::default();
-    let mut pages = Pages::new(call);
-    loop {
-        let request = live
-            .iam
-            .list_entities_for_policy()
-            .policy_arn(arn)
-            .entity_filter(sdk::EntityType::Role)
-            .max_items(1000)
-            .set_marker(pages.marker());
-        let page = match live.call(call, request.send()).await {
-            Err(error) if error.reason == Reason::NotFound => return Ok(scope),
-            page => page?,
-        };
-        for role in page.policy_roles.unwrap_or_default() {
-            scope.add(super::role::KIND.plural, role.role_name.unwrap_or_default());
+    match found.await {
+        Ok(principals) => {
+            for (kind, name) in principals {
+                scope.add(kind.plural, name.unwrap_or_default());
+            }
+            Ok(scope)
         }
-        if !pages.more(page.is_truncated, page.marker)? {
-            return Ok(scope);
-        }
+        Err(error) if error.reason == Reason::NotFound => Ok(scope),
+        Err(error) => Err(error),
     }
 }
 

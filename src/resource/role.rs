@@ -8,20 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::actions::{Action, Found, Key, Place, Touches, is_name, name_of_64};
 use super::parts::{
-    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, arn_problem, date,
-    document_problem, json_encode, managed_elsewhere, name_problem, non_default_path, path_problem,
-    sdk_date, tags_argument, tags_problem,
+    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, date, document_problem,
+    json_encode, managed_elsewhere, name_problem, non_default_path, path_problem, sdk_date,
+    tags_argument, tags_problem,
 };
+use super::principal::Hanging;
 use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
-    look_twice, policy,
+    principal, read_each,
 };
-use crate::aws::{CallError, Dump, DumpError, Live, Page, Pages, Rank, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
 use crate::summary::{Failure, Missing, count};
-use crate::terraform::{Address, Body, label, resource};
+use crate::terraform::{Address, Body, resource};
 
 pub static KIND: Kind = Kind {
     name: "role",
@@ -34,10 +35,7 @@ pub static KIND: Kind = Kind {
             name: "aws_iam_role",
             import_id: "ROLE",
             identity: &["name"],
-            owner: None,
             document: Some(("assume_role_policy", Dialect::Iam)),
-            sets: &[],
-            also_declared_by: &[],
             defaults: &[("max_session_duration", "3600"), ("path", "/")],
             written: &[
                 "assume_role_policy",
@@ -62,6 +60,7 @@ pub static KIND: Kind = Kind {
                 ("name_prefix", "conflicts with `name`"),
                 ("tags_all", "the provider computes it from `tags`"),
             ],
+            ..ResourceType::PLAIN
         },
         ResourceType {
             name: "aws_iam_role_policy",
@@ -69,42 +68,35 @@ pub static KIND: Kind = Kind {
             identity: &["role", "name"],
             owner: Some("role"),
             document: Some(("policy", Dialect::Iam)),
-            sets: &[],
             also_declared_by: &[
                 ("aws_iam_role", "inline_policy", "name"),
                 ("aws_iam_role_policies_exclusive", "policy_names", "role_name"),
             ],
-            defaults: &[],
             written: &["name", "policy", "role"],
             left_out: &[
                 ("id", "the provider computes it"),
                 ("name_prefix", "conflicts with `name`"),
             ],
+            ..ResourceType::PLAIN
         },
         ResourceType {
             name: "aws_iam_role_policy_attachment",
             import_id: "ROLE/POLICY_ARN",
             identity: &["role", "policy_arn"],
             owner: Some("role"),
-            document: None,
-            sets: &[],
             also_declared_by: &[
                 ("aws_iam_role", "managed_policy_arns", "name"),
                 ("aws_iam_policy_attachment", "roles", "roles"),
                 ("aws_iam_role_policy_attachments_exclusive", "policy_arns", "role_name"),
             ],
-            defaults: &[],
             written: &["policy_arn", "role"],
-            left_out: &[("id", "the provider computes it")],
+            ..ResourceType::PLAIN
         },
         ResourceType {
             name: "aws_iam_instance_profile",
             import_id: "PROFILE",
             identity: &["name"],
             owner: Some("role"),
-            document: None,
-            sets: &[],
-            also_declared_by: &[],
             defaults: &[("path", "/")],
             written: &["name", "path", "role", "tags"],
             left_out: &[
@@ -112,6 +104,7 @@ pub static KIND: Kind = Kind {
                 ("name_prefix", "conflicts with `name`"),
                 ("tags_all", "the provider computes it from `tags`"),
             ],
+            ..ResourceType::PLAIN
         },
     ],
     permissions: &[
@@ -261,9 +254,7 @@ impl Role {
     fn sort(&mut self) {
         self.instance_profile_list
             .sort_by(|a, b| a.instance_profile_name.cmp(&b.instance_profile_name));
-        self.role_policy_list.sort_by(|a, b| a.policy_name.cmp(&b.policy_name));
-        self.attached_managed_policies.sort_by(|a, b| a.policy_arn.cmp(&b.policy_arn));
-        self.attached_managed_policies.dedup_by(|a, b| a.policy_arn == b.policy_arn);
+        principal::sort(&mut self.role_policy_list, &mut self.attached_managed_policies);
         self.tags.sort();
         for profile in &mut self.instance_profile_list {
             profile.tags.iter_mut().for_each(|tags| tags.sort());
@@ -277,24 +268,13 @@ impl Role {
             .or_else(|| self.description.as_deref().and_then(description_problem))
             .or_else(|| document_problem("its trust policy", &self.assume_role_policy_document))
             .or_else(|| self.max_session_duration.and_then(duration_problem))
-            .or_else(|| {
-                self.permissions_boundary.as_ref().and_then(|boundary| {
-                    arn_problem("permissions boundary", &boundary.permissions_boundary_arn)
-                })
-            })
-            .or_else(|| {
-                let mut attached = self.attached_managed_policies.iter();
-                attached.find_map(|policy| arn_problem("attached policy", &policy.policy_arn))
-            })
             .or_else(|| tags_problem(&self.tags))
             .or_else(|| {
-                self.role_policy_list.iter().find_map(|policy| {
-                    let name = &policy.policy_name;
-                    name_problem("policy name", name, 128).or_else(|| {
-                        let what = format!("its inline policy `{name}`");
-                        document_problem(&what, &policy.policy_document)
-                    })
-                })
+                principal::problem(
+                    self.permissions_boundary.as_ref(),
+                    &self.role_policy_list,
+                    &self.attached_managed_policies,
+                )
             })
             .or_else(|| {
                 self.instance_profile_list.iter().find_map(|profile| {
@@ -320,9 +300,7 @@ impl Role {
             )
             .optional(
                 "permissions_boundary",
-                self.permissions_boundary.as_ref().map(|boundary| {
-                    context.refer(&policy::KIND, &boundary.permissions_boundary_arn)
-                }),
+                principal::boundary(self.permissions_boundary.as_ref(), context),
             )
             .optional("assume_role_policy", json_encode(&self.assume_role_policy_document))
             .optional("tags", tags_argument(&self.tags))
@@ -365,11 +343,7 @@ impl Entity for Role {
 
     fn documents(&mut self) -> Vec<(String, Dialect, &mut Document)> {
         let trust = (String::new(), Dialect::Iam, &mut self.assume_role_policy_document);
-        let inline = self
-            .role_policy_list
-            .iter_mut()
-            .map(|policy| (policy.policy_name.clone(), Dialect::Iam, &mut policy.policy_document));
-        std::iter::once(trust).chain(inline).collect()
+        std::iter::once(trust).chain(principal::documents(&mut self.role_policy_list)).collect()
     }
 
     /// Told by path: anybody may call a role `AWSServiceRoleForX`.
@@ -427,23 +401,15 @@ impl Entity for Role {
         let role = || at.attribute("name");
         let mut body = Body::default();
         body.import(&at, name.clone(), self.role_block(&at, context));
-        for policy in &self.role_policy_list {
-            let policy_name = policy.policy_name.as_str();
-            let at = Address::new("aws_iam_role_policy", label::joint(name, "has", policy_name));
-            let block = resource(&at)
-                .attribute("role", role())
-                .attribute("name", policy_name)
-                .optional("policy", json_encode(&policy.policy_document));
-            body.import(&at, format!("{name}:{policy_name}"), block);
-        }
-        for policy in &self.attached_managed_policies {
-            let arn = policy.policy_arn.as_str();
-            let at = Address::new("aws_iam_role_policy_attachment", attachment_label(name, arn));
-            let block = resource(&at)
-                .attribute("role", role())
-                .attribute("policy_arn", context.refer(&policy::KIND, arn));
-            body.import(&at, format!("{name}/{arn}"), block);
-        }
+        principal::hang(
+            &mut body,
+            &HANGING,
+            name,
+            &role(),
+            &self.role_policy_list,
+            &self.attached_managed_policies,
+            context,
+        );
         for profile in &self.instance_profile_list {
             if profile.is_left_out(context) {
                 continue;
@@ -463,10 +429,8 @@ impl Entity for Role {
     }
 
     fn mentions(&self) -> Vec<(&'static Kind, &str)> {
-        let attached = self.attached_managed_policies.iter().map(|policy| &policy.policy_arn);
-        let boundary = &self.permissions_boundary;
-        let boundary = boundary.iter().map(|boundary| &boundary.permissions_boundary_arn);
-        attached.chain(boundary).map(|arn| (&policy::KIND, arn.as_str())).collect()
+        principal::mentions(self.permissions_boundary.as_ref(), &self.attached_managed_policies)
+            .collect()
     }
 
     fn left_out(&self, context: &Context) -> Vec<Address> {
@@ -478,12 +442,11 @@ impl Entity for Role {
     }
 }
 
-/// AWS's own policies may be named like one of the account's, so the two get different words.
-fn attachment_label(role: &str, arn: &str) -> String {
-    let name = arn.rsplit('/').next().unwrap_or(arn);
-    let is_of_aws = arn.contains(":iam::aws:policy/");
-    label::joint(role, if is_of_aws { "has-aws" } else { "has" }, name)
-}
+const HANGING: Hanging = Hanging {
+    owner: "role",
+    inline_policy: "aws_iam_role_policy",
+    attachment: "aws_iam_role_policy_attachment",
+};
 
 /// The provider refuses opening curly quotes, and more than 1,000 bytes.
 fn description_problem(text: &str) -> Option<String> {
@@ -617,24 +580,16 @@ async fn read_live(live: &Live) -> Reading {
 }
 
 async fn list_roles(live: &Live) -> Result<HashMap<String, Summary>, CallError> {
-    let call = "iam:ListRoles";
-    let mut summaries = HashMap::new();
-    let mut pages = Pages::new(call);
-    loop {
-        let request = live.iam.list_roles().max_items(1000).set_marker(pages.marker());
-        let page = live.call(call, request.send()).await?;
-        for role in page.roles {
-            let summary = Summary {
-                arn: role.arn,
-                description: role.description,
-                max_session_duration: role.max_session_duration,
-            };
-            summaries.insert(summary.arn.clone(), summary);
-        }
-        if !pages.more(page.is_truncated, page.marker)? {
-            return Ok(summaries);
-        }
-    }
+    let request = |marker| live.iam.list_roles().max_items(1000).set_marker(marker).send();
+    let roles = live
+        .list("iam:ListRoles", request, |page| (page.roles, page.is_truncated, page.marker))
+        .await?;
+    let summary = |role: sdk::Role| Summary {
+        arn: role.arn,
+        description: role.description,
+        max_session_duration: role.max_session_duration,
+    };
+    Ok(roles.into_iter().map(summary).map(|summary| (summary.arn.clone(), summary)).collect())
 }
 
 /// Adds what other calls know; `None` when the role is gone by now.
@@ -713,15 +668,10 @@ async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
             Err(error) => reading.unreadable.push(Unreadable { name: key.clone(), error }),
         }
     }
-    let mut answers = futures::stream::iter(names)
-        .map(|name| async move {
-            let found = look_twice(live, || read_role(live, &name)).await;
-            (name, found)
-        })
-        .buffer_unordered(live.concurrency);
-    while let Some((name, found)) = answers.next().await {
-        reading.add(name, found);
-    }
+    let read = read_each(live, &names, |name| async move { read_role(live, &name).await }).await;
+    reading.entities = read.entities;
+    reading.absent = read.absent;
+    reading.unreadable.extend(read.unreadable);
     reading
 }
 
@@ -765,70 +715,48 @@ async fn read_role(live: &Live, name: &str) -> Result<Option<Role>, CallError> {
 }
 
 async fn inline_policies(live: &Live, role: &str) -> Result<Vec<InlinePolicy>, CallError> {
+    let request = |marker| {
+        let request = live.iam.list_role_policies().role_name(role).set_marker(marker);
+        request.max_items(1000).send()
+    };
     let call = "iam:ListRolePolicies";
-    let mut names = Vec::new();
-    let mut pages = Pages::new(call);
-    loop {
-        let request = live.iam.list_role_policies().role_name(role).set_marker(pages.marker());
-        let page = live.call(call, request.max_items(1000).send()).await?;
-        names.extend(page.policy_names);
-        if !pages.more(page.is_truncated, page.marker)? {
-            break;
-        }
-    }
-    let mut policies = Vec::new();
-    let mut answers = futures::stream::iter(names)
-        .map(|name| async move {
-            let request = live.iam.get_role_policy().role_name(role).policy_name(&name);
-            live.call("iam:GetRolePolicy", request.send()).await
+    let names = live
+        .list(call, request, |page| (page.policy_names, page.is_truncated, page.marker))
+        .await?;
+    principal::inline_policies(live, names, |name| async move {
+        let request = live.iam.get_role_policy().role_name(role).policy_name(name);
+        let answer = live.call("iam:GetRolePolicy", request.send()).await?;
+        Ok(InlinePolicy {
+            policy_name: answer.policy_name,
+            policy_document: Document::from_text(&answer.policy_document),
         })
-        .buffered(live.concurrency);
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Ok(answer) => policies.push(InlinePolicy {
-                policy_name: answer.policy_name,
-                policy_document: Document::from_text(&answer.policy_document),
-            }),
-            // Deleted since the listing.
-            Err(error) if error.reason == Reason::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(policies)
+    })
+    .await
 }
 
 async fn attached_policies(live: &Live, role: &str) -> Result<Vec<AttachedPolicy>, CallError> {
-    let call = "iam:ListAttachedRolePolicies";
-    let mut policies = Vec::new();
-    let mut pages = Pages::new(call);
-    loop {
-        let request =
-            live.iam.list_attached_role_policies().role_name(role).set_marker(pages.marker());
-        let page = live.call(call, request.max_items(1000).send()).await?;
-        let found = page.attached_policies.unwrap_or_default();
-        policies.extend(found.into_iter().map(AttachedPolicy::from));
-        if !pages.more(page.is_truncated, page.marker)? {
-            return Ok(policies);
-        }
-    }
+    let request = |marker| {
+        let request = live.iam.list_attached_role_policies().role_name(role).set_marker(marker);
+        request.max_items(1000).send()
+    };
+    live.list("iam:ListAttachedRolePolicies", request, |page| {
+        (principal::attached(page.attached_policies), page.is_truncated, page.marker)
+    })
+    .await
 }
 
 async fn list_instance_profiles(
     live: &Live,
     role: &str,
 ) -> Result<Vec<sdk::InstanceProfile>, CallError> {
-    let call = "iam:ListInstanceProfilesForRole";
-    let mut profiles = Vec::new();
-    let mut pages = Pages::new(call);
-    loop {
-        let request =
-            live.iam.list_instance_profiles_for_role().role_name(role).set_marker(pages.marker());
-        let page = live.call(call, request.max_items(1000).send()).await?;
-        profiles.extend(page.instance_profiles);
-        if !pages.more(page.is_truncated, page.marker)? {
-            return Ok(profiles);
-        }
-    }
+    let request = |marker| {
+        let request = live.iam.list_instance_profiles_for_role().role_name(role);
+        request.max_items(1000).set_marker(marker).send()
+    };
+    live.list("iam:ListInstanceProfilesForRole", request, |page| {
+        (page.instance_profiles, page.is_truncated, page.marker)
+    })
+    .await
 }
 
 impl From<sdk::InstanceProfile> for InstanceProfile {

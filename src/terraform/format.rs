@@ -107,6 +107,9 @@ fn print_expression(out: &mut String, expression: &Expression, depth: usize) {
         Expression::Number(number) => {
             let _ = write!(out, "{number}");
         }
+        Expression::Bool(value) => {
+            let _ = write!(out, "{value}");
+        }
         Expression::Reference(reference) => out.push_str(reference),
         Expression::List(items) => {
             print_list(out, items, depth, is_single_line, print_expression);

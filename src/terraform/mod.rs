@@ -44,6 +44,7 @@ pub struct Block<'a> {
 pub enum Expression<'a> {
     String(Cow<'a, str>),
     Number(i64),
+    Bool(bool),
     /// A reference such as `aws_iam_role.deploy.name`; every part is an identifier of ours.
     Reference(String),
     List(Vec<Expression<'a>>),
@@ -187,5 +188,11 @@ impl From<String> for Expression<'_> {
 impl From<i32> for Expression<'_> {
     fn from(number: i32) -> Self {
         Expression::Number(number.into())
+    }
+}
+
+impl From<bool> for Expression<'_> {
+    fn from(value: bool) -> Self {
+        Expression::Bool(value)
     }
 }

@@ -62,7 +62,7 @@ mod tests {
         let exported = Exported::default()
             .with_import("aws_iam_role", "deploy", "aws_iam_role.deploy")
             .with_import("aws_iam_policy", "other", "aws_iam_policy.other")
-            .with_import("aws_iam_user", "somebody", "aws_iam_user.somebody");
+            .with_import("aws_iam_access_key", "AKIA", "aws_iam_access_key.somebody");
         findings_with(&RULE, &plan(changes), &GuardSettings::default(), &exported)
     }
 
@@ -81,7 +81,11 @@ mod tests {
                 "no raw JSON of an export that has the ID `Deploy`",
             ),
             ("aws_iam_role", json!({ "id": "other" }), "ID `other`"),
-            ("aws_iam_user", json!({ "id": "somebody" }), "`aws_iam_user` is no resource type"),
+            (
+                "aws_iam_access_key",
+                json!({ "id": "AKIA" }),
+                "`aws_iam_access_key` is no resource type",
+            ),
             ("aws_iam_role", json!({ "identity": { "name": "deploy" } }), "something else"),
             ("aws_iam_role", json!({}), "something else"),
         ] {

@@ -105,10 +105,7 @@ impl Place {
 
     /// Whether the order of a list says nothing, and one value is a list of one.
     pub fn is_set(self) -> bool {
-        matches!(
-            self,
-            Place::Set | Place::Statements | Place::Values | Place::PrincipalValues
-        )
+        matches!(self, Place::Set | Place::Statements | Place::Values | Place::PrincipalValues)
     }
 
     /// Whether two keys of an object at this place are the same.
