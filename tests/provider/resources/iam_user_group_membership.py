@@ -14,7 +14,7 @@ class IamUserGroupMembership(Resource):
             raise Refused(
                 f'unexpected format of ID ("{import_id}"), expected <user-name>/<group-name1>/...'
             )
-        return {"id": generated_name({}), "user": user, "groups": groups}
+        return {"id": generated_name({}), "user": user, "groups": list(dict.fromkeys(groups))}
 
     def read(self, provider, state):
         """Returns those of the groups in the state that the user is in, and no others."""
