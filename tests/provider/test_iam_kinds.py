@@ -9,9 +9,13 @@ and policies. Each rule here has a row with and one without its difference.
 import json
 import pathlib
 import tempfile
+import urllib.request
 
 import emulator
+from api import ApiError
 from harness import Emulator, Workspace, changes
+from resources import RESOURCES
+from resources.base import Provider
 from test_provider import (
     ACCOUNT,
     ARN,
@@ -21,7 +25,6 @@ from test_provider import (
     PERMISSIONS,
     READ_ONLY,
     REPLACE,
-    TRUST,
     UPDATE,
     Case,
     block,
@@ -31,8 +34,8 @@ from test_provider import (
     role,
     role_block,
     tags,
-    trust,
 )
+from values import Schema
 
 GITHUB = "token.actions.githubusercontent.com"
 THUMBPRINTS = ["a" * 40, "b" * 40]
@@ -520,8 +523,8 @@ class Refusals(Case):
             "aws_iam_role_policies_exclusive": 'role_name = "x"\npolicy_names = []',
             "aws_iam_role_policy_attachments_exclusive": 'role_name = "x"\npolicy_arns = []',
         }
-        missing = "Cannot import non-existent remote object"
-        no_arn = "could not parse import ID"
+        missing = None
+        no_arn = 'could not parse import ID "{}" as ARN: arn: invalid prefix'
         service_role = "expected IAM Service Role ARN"
         cases = [
             ("aws_iam_user", "gone", missing),
@@ -551,13 +554,13 @@ class Refusals(Case):
                 'unexpected format of ID ("present"), expected <user-name>/<group-name1>/...',
             ),
             ("aws_iam_openid_connect_provider", f"{ARN}:oidc-provider/gone", missing),
-            ("aws_iam_openid_connect_provider", f"https://{GITHUB}", no_arn),
+            ("aws_iam_openid_connect_provider", f"https://{GITHUB}", no_arn.format(f"https://{GITHUB}")),
             ("aws_iam_saml_provider", f"{ARN}:saml-provider/gone", missing),
-            ("aws_iam_saml_provider", "present", no_arn),
+            ("aws_iam_saml_provider", "saml", no_arn.format("saml")),
             ("aws_iam_account_alias", "gone", missing),
             ("aws_iam_account_password_policy", "iam-account-password-policy", missing),
             ("aws_iam_service_linked_role", f"{LINKED}/x.amazonaws.com/gone", missing),
-            ("aws_iam_service_linked_role", "present", no_arn),
+            ("aws_iam_service_linked_role", "linked", no_arn.format("linked")),
             ("aws_iam_service_linked_role", f"{ARN}:role/present", service_role),
             ("aws_iam_role_policies_exclusive", "gone", missing),
             ("aws_iam_role_policies_exclusive", "present:i", missing),
@@ -575,13 +578,513 @@ class Refusals(Case):
         }
         with Emulator(**account) as aws, Workspace(aws, configuration) as workspace:
             printed = workspace.run("plan", "-input=false", "-no-color", fails=True)
-        errors = {}
-        for error in printed.split("Error: ")[1:]:
-            text = " ".join(error.replace("│", "").replace("╵", "").replace("╷", "").split())
-            for number, (kind, *_) in enumerate(cases):
-                if f'{kind}.x{number},' in text or f'"{kind}.x{number}"' in text:
-                    errors.setdefault(number, []).append(text)
+        text = " ".join(printed.replace("│", "").split())
         for number, (kind, import_id, message) in enumerate(cases):
             with self.subTest(kind=kind, import_id=import_id):
-                self.assertIn(message, " ".join(errors.get(number, [])))
+                if message is missing:
+                    message = f'existing object to "{kind}.x{number}", the provider detected'
+                self.assertIn(message, text)
         self.assertEqual(printed.count("Error: "), len(cases))
+
+    def test_arguments_are_refused_before_any_call(self):
+        document = f"policy = {encoded(PERMISSIONS)}"
+        metadata = f"saml_metadata_document = {hcl(METADATA)}"
+        issuer_body = 'client_id_list = []\nurl ='
+        cases = {
+            # label: type, body, part of the message or None for accepted
+            "user_name": ("aws_iam_user", 'name = "a b"', "must only contain alphanumeric"),
+            "user_line_break": ("aws_iam_user", 'name = "a\\n"', "must only contain alphanumeric"),
+            "no_user_name": ("aws_iam_user", 'name = ""', "must only contain alphanumeric"),
+            "user_letters": ("aws_iam_user", 'name = "a_b+=,.@-9"', None),
+            "long_user_name": ("aws_iam_user", f'name = "{"x" * 200}"', None),
+            "user_path": ("aws_iam_user", 'name = "x"\npath = "anything"', None),
+            "boundary": (
+                "aws_iam_user",
+                f'name = "x"\npermissions_boundary = "{"x" * 2049}"',
+                "expected length of permissions_boundary to be in the range (0 - 2048)",
+            ),
+            "boundary_name": ("aws_iam_user", 'name = "x"\npermissions_boundary = "x"', None),
+            "group_name": ("aws_iam_group", 'name = "é"', "must only contain alphanumeric"),
+            "group_letters": ("aws_iam_group", 'name = "a_b+=,.@-9"', None),
+            "group_tags": ("aws_iam_group", 'name = "x"\ntags = {}', "Unsupported argument"),
+            "user_policy": (
+                "aws_iam_user_policy",
+                'user = "x"\npolicy = "{\\"a\\":1,\\"a\\":2}"',
+                "contains duplicate JSON keys",
+            ),
+            "user_policy_names": (
+                "aws_iam_user_policy",
+                f'user = "x"\nname = "a"\nname_prefix = "b"\n{document}',
+                "Conflicting configuration arguments",
+            ),
+            "any_user_policy_name": (
+                "aws_iam_user_policy",
+                f'user = "{ARN}:user/x"\nname = "a b"\n{document}',
+                None,
+            ),
+            "group_policy": (
+                "aws_iam_group_policy",
+                'group = "x"\npolicy = "[]"',
+                "a JSON array",
+            ),
+            "user_attachment": (
+                "aws_iam_user_policy_attachment",
+                'user = "x"\npolicy_arn = "ReadOnlyAccess"',
+                "invalid ARN",
+            ),
+            "group_attachment": (
+                "aws_iam_group_policy_attachment",
+                'group = "x"\npolicy_arn = "arn:aws:iam::1:policy/x"',
+                "invalid account ID value",
+            ),
+            "no_groups": ("aws_iam_user_group_membership", 'user = "x"', "Missing required"),
+            "empty_groups": ("aws_iam_user_group_membership", 'user = "x"\ngroups = []', None),
+            "no_scheme": (
+                "aws_iam_openid_connect_provider",
+                f'{issuer_body} "{GITHUB}"',
+                'expected "url" to have a host',
+            ),
+            "scheme": (
+                "aws_iam_openid_connect_provider",
+                f'{issuer_body} "http://{GITHUB}"',
+                'to have a url with schema of: "https"',
+            ),
+            "query": (
+                "aws_iam_openid_connect_provider",
+                f'{issuer_body} "https://{GITHUB}/?a=1"',
+                "cannot contain query parameters",
+            ),
+            "issuer": ("aws_iam_openid_connect_provider", f'{issuer_body} "https://{GITHUB}"', None),
+            "client": (
+                "aws_iam_openid_connect_provider",
+                f'url = "https://x"\nclient_id_list = ["{"x" * 256}"]',
+                "range (1 - 255)",
+            ),
+            "thumbprint": (
+                "aws_iam_openid_connect_provider",
+                f'{issuer_body} "https://x"\nthumbprint_list = ["{"a" * 40}", "{"a" * 39}"]',
+                "expected length of thumbprint_list.1 to be in the range (40 - 40)",
+            ),
+            "metadata": (
+                "aws_iam_saml_provider",
+                f'name = "x"\nsaml_metadata_document = "{"x" * 999}"',
+                "range (1000 - 10000000)",
+            ),
+            "saml_name": (
+                "aws_iam_saml_provider",
+                f'name = "{"x" * 129}"\n{metadata}',
+                "range (1 - 128)",
+            ),
+            "saml": ("aws_iam_saml_provider", f'name = "x"\n{metadata}', None),
+            "service": (
+                "aws_iam_service_linked_role",
+                'aws_service_name = "autoscaling"',
+                "must be a full service hostname",
+            ),
+            "linked": ("aws_iam_service_linked_role", 'aws_service_name = "a.b"', None),
+            "expires": (
+                "aws_iam_account_password_policy",
+                "expire_passwords = true",
+                "Value for unconfigurable attribute",
+            ),
+            "any_length": (
+                "aws_iam_account_password_policy",
+                "minimum_password_length = 1000",
+                None,
+            ),
+            "null_member": (
+                "aws_iam_role_policies_exclusive",
+                'role_name = "x"\npolicy_names = [null]',
+                "Null Set Value",
+            ),
+            "exclusive_id": (
+                "aws_iam_role_policy_attachments_exclusive",
+                'id = "x"\nrole_name = "x"\npolicy_arns = []',
+                "Unsupported argument",
+            ),
+        }
+        for alias, message in (
+            ("ab", "range (3 - 63)"),
+            ("a" * 64, "range (3 - 63)"),
+            ("-ab", "must start with an alphanumeric character"),
+            ("Abc", "must start with an alphanumeric character"),
+            ("a--b", "must not contain consecutive hyphens"),
+            ("ab-", "must not end in a hyphen"),
+            ("a-1", None),
+            ("a" * 63, None),
+        ):
+            label = f"alias_{len(alias)}_{sum(map(ord, alias))}"
+            cases[label] = ("aws_iam_account_alias", f'account_alias = "{alias}"', message)
+        configuration = "".join(
+            block(kind, label, body) for label, (kind, body, _) in cases.items()
+        )
+        with Emulator() as aws, Workspace(aws, configuration) as workspace:
+            found = {}
+            for problem in workspace.diagnostics():
+                label = problem["snippet"]["context"].split('"')[3]
+                found.setdefault(label, []).append(f"{problem['summary']} {problem['detail']}")
+        for label, (_, _, message) in cases.items():
+            with self.subTest(label=label):
+                if message is None:
+                    self.assertEqual(found.get(label), None)
+                else:
+                    self.assertIn(message, " ".join(found.get(label, [])))
+
+
+class Writing(Case):
+    def test_the_life_of_every_type(self):
+        written = f"policy = {encoded(PERMISSIONS)}"
+        first = "".join(
+            block(kind, "x", body)
+            for kind, body in (
+                (
+                    "aws_iam_user",
+                    'name = "x"\npath = "/p/"\ntags = { a = "1", b = "2" }\n'
+                    "permissions_boundary = aws_iam_policy.x.arn",
+                ),
+                ("aws_iam_policy", f'name = "x"\n{written}'),
+                ("aws_iam_user_policy", f'user = aws_iam_user.x.name\nname = "i"\n{written}'),
+                (
+                    "aws_iam_user_policy_attachment",
+                    "user = aws_iam_user.x.name\npolicy_arn = aws_iam_policy.x.arn",
+                ),
+                ("aws_iam_group", 'name = "x"\npath = "/p/"'),
+                ("aws_iam_group_policy", f'group = aws_iam_group.x.name\nname_prefix = "i-"\n{written}'),
+                (
+                    "aws_iam_group_policy_attachment",
+                    "group = aws_iam_group.x.name\npolicy_arn = aws_iam_policy.x.arn",
+                ),
+                (
+                    "aws_iam_user_group_membership",
+                    "user = aws_iam_user.x.name\ngroups = [aws_iam_group.x.name]",
+                ),
+                (
+                    "aws_iam_openid_connect_provider",
+                    f'url = "https://{GITHUB}"\nclient_id_list = ["a", "b"]\n'
+                    f'thumbprint_list = {hcl(THUMBPRINTS)}\ntags = {{ a = "1" }}',
+                ),
+                (
+                    "aws_iam_saml_provider",
+                    f'name = "x"\nsaml_metadata_document = {hcl(METADATA)}\ntags = {{ a = "1" }}',
+                ),
+                ("aws_iam_account_alias", 'account_alias = "first"'),
+                (
+                    "aws_iam_account_password_policy",
+                    "max_password_age = 90\nrequire_numbers = true\nhard_expiry = true",
+                ),
+                (
+                    "aws_iam_service_linked_role",
+                    'aws_service_name = "autoscaling.amazonaws.com"\ncustom_suffix = "x"\n'
+                    'description = "d"\ntags = { a = "1" }',
+                ),
+                (
+                    "aws_iam_role_policies_exclusive",
+                    "role_name = aws_iam_role.r.name\npolicy_names = [aws_iam_role_policy.r.name]",
+                ),
+                (
+                    "aws_iam_role_policy_attachments_exclusive",
+                    "role_name = aws_iam_role.r.name\npolicy_arns = [aws_iam_policy.x.arn]",
+                ),
+            )
+        )
+        first += role_block("r") + block(
+            "aws_iam_role_policy", "r", f'role = aws_iam_role.r.name\nname = "i"\n{written}'
+        )
+        second = (
+            first.replace('"/p/"', '"/q/"')
+            .replace('{ a = "1", b = "2" }', '{ a = "3" }')
+            .replace('{ a = "1" }', '{ c = "3" }')
+            .replace("permissions_boundary = aws_iam_policy.x.arn", "")
+            .replace("s3:ListBucket", "s3:PutObject")
+            .replace("groups = [aws_iam_group.x.name]", "groups = []")
+            .replace('client_id_list = ["a", "b"]', 'client_id_list = ["b", "c"]')
+            .replace(hcl(THUMBPRINTS), hcl(THUMBPRINTS[:1]))
+            .replace("https://idp.example.com", "https://other.example.com")
+            .replace("max_password_age = 90", "max_password_age = 0")
+            .replace("require_numbers = true", "require_numbers = false")
+            .replace('description = "d"', "")
+            .replace("policy_arns = [aws_iam_policy.x.arn]", "policy_arns = []")
+        )
+        third = (
+            second.replace(f'url = "https://{GITHUB}"', 'url = "https://other.example.com"')
+            .replace('account_alias = "first"', 'account_alias = "second"')
+            .replace('name = "x"\npath = "/q/"', 'name = "y"\npath = "/q/"')
+            .replace('name = "x"\nsaml', 'name = "y"\nsaml')
+            .replace('custom_suffix = "x"', 'custom_suffix = "y"')
+        )
+        with Emulator() as aws, Workspace(aws, first) as workspace:
+            client = aws.client
+            self.assertEqual({found for found, _ in changes(workspace.plan()).values()}, {CREATE})
+            workspace.apply()
+            self.assert_nothing_to_do(workspace)
+            made = client.iam("GetUser", UserName="x")["User"]
+            self.assertEqual((made["Path"], made["Arn"]), ("/p/", f"{ARN}:user/p/x"))
+            self.assertEqual(
+                made["PermissionsBoundary"]["PermissionsBoundaryArn"], f"{ARN}:policy/x"
+            )
+            self.assertEqual(made["Tags"], tags(a="1", b="2"))
+            (listed,) = client.iam("ListUsers")["Users"]
+            self.assertFalse({"Tags", "PermissionsBoundary"} & set(listed))
+            (detail,) = client.iam("GetAccountAuthorizationDetails")["UserDetailList"]
+            self.assertEqual(detail["GroupList"], ["x"])
+            self.assertEqual(detail["PermissionsBoundary"], made["PermissionsBoundary"])
+            self.assertEqual(detail["Tags"], made["Tags"])
+            found = self.openid_connect_provider(client, GITHUB)
+            self.assertEqual(found["Url"], GITHUB)
+            self.assertEqual(found["ClientIDList"], ["a", "b"])
+            self.assertEqual(found["ThumbprintList"], THUMBPRINTS)
+            self.assertEqual(found["Tags"], tags(a="1"))
+            found = self.saml_provider(client, "x")
+            self.assertEqual(found["SAMLMetadataDocument"], METADATA)
+            self.assertEqual(found["Tags"], tags(a="1"))
+            found = client.iam("GetAccountPasswordPolicy")["PasswordPolicy"]
+            self.assertEqual((found["MaxPasswordAge"], found["ExpirePasswords"]), ("90", "true"))
+            self.assertEqual(found["MinimumPasswordLength"], "6")
+            state = workspace.state()
+            self.assertEqual(state["aws_iam_user_policy.x"]["id"], "x:i")
+            self.assertEqual(state["aws_iam_group_policy.x"]["name_prefix"], "i-")
+            self.assertEqual(
+                state["aws_iam_user_policy_attachment.x"]["id"], f"x/{ARN}:policy/x"
+            )
+            self.assertEqual(
+                state["aws_iam_account_password_policy.x"]["id"], "iam-account-password-policy"
+            )
+            linked_role = state["aws_iam_service_linked_role.x"]
+            self.assertTrue(linked_role["name"].endswith("_x"))
+            made = client.iam("GetRole", RoleName=linked_role["name"])["Role"]
+            self.assertEqual((made["Description"], made["Tags"]), ("d", tags(a="1")))
+            self.assertEqual(client.iam("ListAccountAliases")["AccountAliases"], ["first"])
+
+            # What nobody wrote is found, and removed.
+            client.iam(
+                "PutRolePolicy",
+                RoleName="r",
+                PolicyName="by-hand",
+                PolicyDocument=json.dumps(PERMISSIONS),
+            )
+            planned = changes(workspace.plan(second))
+            self.assertEqual(
+                {address for address, (actions, _) in planned.items() if actions == NO_OP},
+                {
+                    "aws_iam_account_alias.x",
+                    "aws_iam_group_policy_attachment.x",
+                    "aws_iam_role.r",
+                    "aws_iam_user_policy_attachment.x",
+                },
+            )
+            self.assertEqual(
+                {actions for actions, _ in planned.values()}, {NO_OP, UPDATE}
+            )
+            workspace.apply()
+            self.assert_nothing_to_do(workspace)
+            made = client.iam("GetUser", UserName="x")["User"]
+            self.assertEqual((made["Path"], made["Tags"]), ("/q/", tags(a="3")))
+            self.assertNotIn("PermissionsBoundary", made)
+            self.assertEqual(client.iam("GetGroup", GroupName="x")["Group"]["Path"], "/q/")
+            self.assertFalse(client.iam("ListGroupsForUser", UserName="x")["Groups"])
+            found = client.iam("GetUserPolicy", UserName="x", PolicyName="i")
+            self.assertIn("PutObject", found["PolicyDocument"])
+            found = self.openid_connect_provider(client, GITHUB)
+            self.assertEqual(found["ClientIDList"], ["b", "c"])
+            self.assertEqual(found["ThumbprintList"], THUMBPRINTS[:1])
+            self.assertEqual(found["Tags"], tags(c="3"))
+            found = self.saml_provider(client, "x")
+            self.assertIn("other.example.com", found["SAMLMetadataDocument"])
+            self.assertEqual(found["Tags"], tags(c="3"))
+            found = client.iam("GetAccountPasswordPolicy")["PasswordPolicy"]
+            self.assertNotIn("MaxPasswordAge", found)
+            self.assertEqual((found["RequireNumbers"], found["HardExpiry"]), ("false", "true"))
+            made = client.iam("GetRole", RoleName=linked_role["name"])["Role"]
+            self.assertEqual((made.get("Description", ""), made["Tags"]), ("", tags(c="3")))
+            self.assertEqual(client.iam("ListRolePolicies", RoleName="r")["PolicyNames"], ["i"])
+            attached_now = client.iam("ListAttachedRolePolicies", RoleName="r")
+            self.assertFalse(attached_now["AttachedPolicies"])
+
+            # A renamed user or group is the same one, but what belongs to it is replaced.
+            identifier = made_id(client)
+            planned = {
+                address: actions
+                for address, (actions, _) in changes(workspace.plan(third)).items()
+                if actions != NO_OP
+            }
+            self.assertEqual(
+                planned,
+                {
+                    "aws_iam_user.x": UPDATE,
+                    "aws_iam_group.x": UPDATE,
+                    **dict.fromkeys(
+                        (
+                            "aws_iam_account_alias.x",
+                            "aws_iam_group_policy.x",
+                            "aws_iam_group_policy_attachment.x",
+                            "aws_iam_openid_connect_provider.x",
+                            "aws_iam_saml_provider.x",
+                            "aws_iam_service_linked_role.x",
+                            "aws_iam_user_group_membership.x",
+                            "aws_iam_user_policy.x",
+                            "aws_iam_user_policy_attachment.x",
+                        ),
+                        REPLACE,
+                    ),
+                },
+            )
+            workspace.apply()
+            self.assertEqual(made_id(client, "y"), identifier)
+            self.assertEqual(
+                client.iam("GetUser", UserName="y")["User"]["Tags"], tags(a="3")
+            )
+            self.assertEqual(client.iam("ListAccountAliases")["AccountAliases"], ["second"])
+            self.assert_nothing_to_do(workspace)
+            self.assertEqual(workspace.state()["aws_iam_group.x"]["id"], "y")
+
+            # An inline policy cannot be made by the type that only names it.
+            client.iam("DeleteRolePolicy", RoleName="r", PolicyName="i")
+            exclusive = third.replace("[aws_iam_role_policy.r.name]", '["i", "j"]')
+            workspace.write(exclusive)
+            printed = workspace.run("apply", "-input=false", "-auto-approve", fails=True)
+            self.assertIn("PutRolePolicyInput.PolicyDocument", printed.replace("\n", " "))
+
+            workspace.apply("")
+            for operation, member in (
+                ("ListUsers", "Users"),
+                ("ListGroups", "Groups"),
+                ("ListRoles", "Roles"),
+                ("ListOpenIDConnectProviders", "OpenIDConnectProviderList"),
+                ("ListSAMLProviders", "SAMLProviderList"),
+                ("ListAccountAliases", "AccountAliases"),
+            ):
+                self.assertFalse(client.iam(operation).get(member), operation)
+            with self.assertRaises(ApiError):
+                client.iam("GetAccountPasswordPolicy")
+
+    def assert_nothing_to_do(self, workspace):
+        self.assertEqual(
+            {name: found for name, found in changes(workspace.plan()).items() if found[0] != NO_OP},
+            {},
+        )
+
+    def openid_connect_provider(self, client, url):
+        arn = f"{ARN}:oidc-provider/{url}"
+        return client.iam("GetOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
+
+    def saml_provider(self, client, name):
+        return client.iam("GetSAMLProvider", SAMLProviderArn=f"{ARN}:saml-provider/{name}")
+
+    def test_what_is_in_use_is_deleted_only_when_that_is_asked_for(self):
+        """Directly, because a refresh finds nothing of it."""
+        members = {
+            "UserPolicyList": inline("i"),
+            "AttachedManagedPolicies": attached(READ_ONLY),
+            "GroupList": ["g"],
+        }
+        account = {"users": [user("kept", **members), user("forced", **members)]}
+        with Emulator(**account) as aws:
+            client, provider = aws.client, Provider(aws.client)
+            users = kind_of("aws_iam_user")
+            for name in ("kept", "forced"):
+                client.iam("CreateAccessKey", UserName=name)
+                client.iam("CreateLoginProfile", UserName=name, Password="x")
+            with self.assertRaises(ApiError) as raised:
+                users.delete(provider, {"id": "kept", "force_destroy": None})
+            self.assertEqual(raised.exception.code, "DeleteConflict")
+            users.delete(provider, {"id": "forced", "force_destroy": True})
+            self.assertEqual(
+                [found["UserName"] for found in client.iam("ListUsers")["Users"]], ["kept"]
+            )
+            # Even so, the user has left its groups.
+            self.assertFalse(client.iam("ListGroupsForUser", UserName="kept")["Groups"])
+            users.delete(provider, {"id": "gone", "force_destroy": True})
+            groups = kind_of("aws_iam_group")
+            client.iam("AddUserToGroup", UserName="kept", GroupName="g")
+            with self.assertRaises(ApiError) as raised:
+                groups.delete(provider, {"id": "g"})
+            self.assertEqual(raised.exception.code, "DeleteConflict")
+            client.iam("RemoveUserFromGroup", UserName="kept", GroupName="g")
+            groups.delete(provider, {"id": "g"})
+            groups.delete(provider, {"id": "g"})
+
+
+class Accounts(Case):
+    def test_an_exported_folder_and_command_line_outputs_are_read(self):
+        written = user("u", GroupList=["g"], Tags=tags(a="1"))
+        bare = {key: value for key, value in written.items() if key != "Tags"}
+        openid = issuer(GITHUB, Tags=tags(a="1"))
+        federated = saml("idp", Tags=tags(a="1"))
+        password = {"PasswordPolicy": {"MinimumPasswordLength": 9}}
+
+        def answer(entity):
+            return {key: value for key, value in entity.items() if key != "Arn"}
+
+        exported = {
+            "users/u.json": written,
+            "groups/g.json": group("g"),
+            "oidc/x.json": openid,
+            "saml/x.json": federated,
+            "alias.json": {"AccountAlias": "an-alias"},
+            "password-policy.json": password,
+        }
+        outputs = {
+            "get-account-authorization-details.json": {
+                "UserDetailList": [bare],
+                "GroupDetailList": [group("g")],
+                "RoleDetailList": [role("r")],
+            },
+            "get-user.u.json": {"User": {**bare, "Tags": tags(a="1")}},
+            "list-open-id-connect-providers.json": {
+                "OpenIDConnectProviderList": [{"Arn": openid["Arn"]}]
+            },
+            "get-open-id-connect-provider.x.json": answer(openid),
+            "list-saml-providers.json": {"SAMLProviderList": [{"Arn": federated["Arn"]}]},
+            "get-saml-provider.idp.json": answer(federated),
+            "list-account-aliases.json": {"AccountAliases": ["an-alias"]},
+            "get-account-password-policy.json": password,
+        }
+        for files in (exported, outputs):
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in files.items():
+                    file = pathlib.Path(folder, name)
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_text(json.dumps(content), encoding="utf-8")
+                account = emulator.read_account(folder)
+            self.assertEqual(account.number, ACCOUNT)
+            self.assertEqual(account.iam.users, [written])
+            self.assertEqual(account.iam.groups, [group("g")])
+            self.assertEqual(account.iam.openid_connect_providers, [openid])
+            self.assertEqual(account.iam.saml_providers, [{**federated, "Name": "idp"}])
+            self.assertIn(account.iam.account_aliases, (["an-alias"], [{"AccountAlias": "an-alias"}]))
+            self.assertEqual(account.iam.password_policy, password)
+
+    def test_a_dump_is_read_with_its_users_and_groups(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "dump.json")
+            dump = {
+                "UserDetailList": [user("u")],
+                "GroupDetailList": [group("g")],
+                "RoleDetailList": [],
+            }
+            file.write_text(json.dumps(dump), encoding="utf-8")
+            account = emulator.read_account(file)
+        self.assertEqual((account.iam.users, account.iam.groups), ([user("u")], [group("g")]))
+        self.assertEqual(account.number, ACCOUNT)
+
+    def test_the_account_is_as_it_was_after_a_reset(self):
+        account = {"users": [user("u")], "account_aliases": ["an-alias"]}
+        with Emulator(**account) as aws:
+            aws.client.iam("DeleteUser", UserName="u")
+            with self.assertRaises(ApiError):
+                aws.client.iam("DeleteAccountAlias", AccountAlias="other")
+            aws.client.iam("DeleteAccountAlias", AccountAlias="an-alias")
+            request = urllib.request.Request(f"{aws.endpoint}/moto-api/reset", method="POST")
+            urllib.request.urlopen(request).close()
+            (found,) = aws.client.iam("ListUsers")["Users"]
+            self.assertEqual(found["CreateDate"][:19], "2024-05-06T07:08:09")
+            aliases = aws.client.iam("ListAccountAliases")["AccountAliases"]
+            self.assertEqual(aliases, ["an-alias"])
+
+
+def kind_of(type_name):
+    return RESOURCES[type_name](Schema().resources[type_name])
+
+
+def made_id(client, name="x"):
+    return client.iam("GetUser", UserName=name)["User"]["UserId"]
