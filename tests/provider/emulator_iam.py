@@ -48,9 +48,9 @@ def read_outputs(outputs):
     kinds = Kinds()
     users, groups, issuers, documents, arns = {}, {}, {}, {}, []
     for file, content in outputs.items():
-        for user in content.get("UserDetailList", [content] if "UserName" in content else []):
+        for user in content.get("UserDetailList", [content] if "UserId" in content else []):
             users[user["UserName"]] = dict(user)
-        for group in content.get("GroupDetailList", [content] if "GroupName" in content else []):
+        for group in content.get("GroupDetailList", [content] if "GroupId" in content else []):
             groups[group["GroupName"]] = dict(group)
         if "ClientIDList" in content:
             issuers[content["Url"]] = dict(content)
