@@ -22,6 +22,14 @@ PASSWORD_POLICY_MEMBERS = {
 }
 
 
+# What AWS documents of the numbers in a password policy; zero is none of them.
+PASSWORD_POLICY_RANGES = {
+    "MaxPasswordAge": (1, 1095),
+    "MinimumPasswordLength": (6, 128),
+    "PasswordReusePrevention": (1, 24),
+}
+
+
 # --- reading ---------------------------------------------------------------
 
 
@@ -362,8 +370,8 @@ def extend_saml_providers(provider_model, response_model):
 
 
 def extend_account(backend_model, response_model):
-    """Deletes no other alias than the named, and leaves out what a password policy lacks."""
-    from moto.iam.exceptions import NotFoundException
+    """Deletes no other alias than the named; knows what a password policy may be and lacks."""
+    from moto.iam.exceptions import NotFoundException, ValidationError
 
     delete_account_alias = response_model.delete_account_alias
 
@@ -381,5 +389,18 @@ def extend_account(backend_model, response_model):
         for name in ("hard_expiry", "max_password_age", "password_reuse_prevention"):
             setattr(policy, name, getattr(policy, name) or None)
 
+    write_account_password_policy = response_model.update_account_password_policy
+
+    def update_account_password_policy_in_range(self):
+        for name, (least, most) in PASSWORD_POLICY_RANGES.items():
+            value = self._get_int_param(name)
+            if value is not None and not least <= value <= most:
+                raise ValidationError(
+                    f"Value '{value}' at '{name}' failed to satisfy constraint: "
+                    f"Member must have value between {least} and {most}"
+                )
+        return write_account_password_policy(self)
+
+    response_model.update_account_password_policy = update_account_password_policy_in_range
     response_model.delete_account_alias = delete_named_account_alias
     backend_model.update_account_password_policy = update_password_policy_of_aws

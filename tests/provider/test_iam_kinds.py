@@ -842,6 +842,8 @@ class Writing(Case):
             self.assertEqual(found["MinimumPasswordLength"], "6")
             state = workspace.state()
             self.assertEqual(state["aws_iam_user_policy.x"]["id"], "x:i")
+            # The URL is no difference, and still the state holds it as the API returns it.
+            self.assertEqual(state["aws_iam_openid_connect_provider.x"]["url"], GITHUB)
             self.assertEqual(state["aws_iam_group_policy.x"]["name_prefix"], "i-")
             self.assertEqual(
                 state["aws_iam_user_policy_attachment.x"]["id"], f"x/{ARN}:policy/x"
@@ -1067,12 +1069,16 @@ class Accounts(Case):
         self.assertEqual((account.iam.users, account.iam.groups), ([user("u")], [group("g")]))
         self.assertEqual(account.number, ACCOUNT)
 
-    def test_the_account_is_as_it_was_after_a_reset(self):
+    def test_settings_are_as_aws_takes_them_and_as_they_were_after_a_reset(self):
         account = {"users": [user("u")], "account_aliases": ["an-alias"]}
         with Emulator(**account) as aws:
             aws.client.iam("DeleteUser", UserName="u")
             with self.assertRaises(ApiError):
                 aws.client.iam("DeleteAccountAlias", AccountAlias="other")
+            for outside in (0, 1096):
+                with self.assertRaises(ApiError):
+                    aws.client.iam("UpdateAccountPasswordPolicy", MaxPasswordAge=outside)
+            aws.client.iam("UpdateAccountPasswordPolicy", MaxPasswordAge=1095)
             aws.client.iam("DeleteAccountAlias", AccountAlias="an-alias")
             request = urllib.request.Request(f"{aws.endpoint}/moto-api/reset", method="POST")
             urllib.request.urlopen(request).close()
