@@ -5,7 +5,9 @@
 prints the port as its first line and serves until it is ended. ACCOUNT is one of
 
 - a JSON file `{"account": …, "roles": […], "policies": […],
-  "organizations_policies": […]}` of the objects an exported repository holds,
+  "organizations_policies": […]}` of the objects an exported repository holds; and
+  `users`, `groups`, `openid_connect_providers`, `saml_providers`,
+  `account_aliases` and `password_policy`,
 - a folder of an exported account: `roles/*.json`, `policies/*.json`, `scps/*.json` …,
 - an output of `aws iam get-account-authorization-details`, or a folder with such
   outputs of the AWS CLI, as in `examples/account`.
@@ -30,6 +32,8 @@ import re
 import sys
 import threading
 import urllib.parse
+
+import emulator_iam
 
 PARTITION = "aws"
 REGION = "us-east-1"
@@ -62,15 +66,16 @@ ORGANIZATIONS_POLICY_TYPES = [
 class Account:
     """The entities of one account, whatever files they came from."""
 
-    def __init__(self, number=None, roles=(), policies=(), organizations_policies=()):
+    def __init__(self, number=None, roles=(), policies=(), organizations_policies=(), iam=None):
         self.roles = list(roles)
         self.policies = list(policies)
         self.organizations_policies = list(organizations_policies)
+        self.iam = iam or emulator_iam.Kinds()
         self.number = number or self._number_in_arns() or DEFAULT_ACCOUNT
 
     def _number_in_arns(self):
         summaries = [policy["PolicySummary"] for policy in self.organizations_policies]
-        for entity in [*self.roles, *self.policies, *summaries]:
+        for entity in [*self.roles, *self.policies, *summaries, *self.iam.with_arns()]:
             number = entity.get("Arn", "").split(":")[4:5]
             if number and number[0].isdigit():
                 return number[0]
@@ -90,12 +95,18 @@ def read_account(path, number=None):
         return read_folder(path, number)
     content = load(path)
     if "RoleDetailList" in content:
-        return Account(number, content["RoleDetailList"], content.get("Policies", ()))
+        return Account(
+            number,
+            content["RoleDetailList"],
+            content.get("Policies", ()),
+            iam=emulator_iam.Kinds(content),
+        )
     return Account(
         number or content.get("account"),
         content.get("roles", ()),
         content.get("policies", ()),
         content.get("organizations_policies", ()),
+        emulator_iam.Kinds(content),
     )
 
 
@@ -117,7 +128,13 @@ def read_folder(folder, number):
             organizations_policies[described["PolicySummary"]["Id"]] = dict(described)
     for file, content in outputs.items():
         complete(file, content, roles, policies, organizations_policies)
-    return Account(number, roles.values(), policies.values(), organizations_policies.values())
+    return Account(
+        number,
+        roles.values(),
+        policies.values(),
+        organizations_policies.values(),
+        emulator_iam.read_outputs(outputs),
+    )
 
 
 def complete(file, content, roles, policies, organizations_policies):
@@ -165,6 +182,7 @@ def fill(account):
         add_policy(backend, policy)
     for role in account.roles:
         add_role(backend, role)
+    emulator_iam.fill(backend, account.iam, add_policy, document_text, moment)
     if account.organizations_policies:
         fill_organization(account)
 
@@ -368,6 +386,7 @@ def extend_emulator(number):
         return update_role(self, role_name, role_description, max_session_duration)
 
     backend.update_role = update_role_of_aws
+    emulator_iam.extend_emulator()
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
 

@@ -154,7 +154,7 @@ class Plugin:
         return {
             "planned_state": dynamic(planned),
             "requires_replace": [path_to(name) for name in replaced_by],
-            "legacy_type_system": True,
+            "legacy_type_system": resource.of_the_old_sdk,
         }
 
     def ApplyResourceChange(self, request):
@@ -165,7 +165,7 @@ class Plugin:
             state = self._apply(resource, prior, planned)
         except (ApiError, Refused, DocumentError) as error:
             return {"new_state": dynamic(prior), "diagnostics": [as_diagnostic(error)]}
-        return {"new_state": dynamic(state), "legacy_type_system": True}
+        return {"new_state": dynamic(state), "legacy_type_system": resource.of_the_old_sdk}
 
     def _apply(self, resource, prior, planned):
         if planned is None:
@@ -173,12 +173,14 @@ class Plugin:
             return None
         state = {name: None if value is UNKNOWN else value for name, value in planned.items()}
         if prior is None:
-            state["id"] = resource.create(self.provider, planned)
+            identifier = resource.create(self.provider, planned)
         else:
-            resource.update(self.provider, prior, planned)
+            identifier = resource.update(self.provider, prior, planned)
+        if identifier is not None:
+            state["id"] = identifier
         written = resource.refreshed(self.provider, state)
         if written is None:
-            raise Refused(f"{resource.type_name} ({state['id']}) was written, but is not there")
+            raise Refused(f"{resource.type_name} ({state.get('id')}) was written, but is not there")
         return written
 
 

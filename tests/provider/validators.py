@@ -5,6 +5,7 @@ the error text or None. Lengths are bytes of UTF-8, as in Go.
 """
 
 import re
+import urllib.parse
 
 import policy_documents
 from policy_documents import DocumentError
@@ -49,6 +50,21 @@ def does_not_match(pattern, message):
             return f"invalid value for {name} ({message})"
 
     return validate
+
+
+def each(validator):
+    """Returns a validator of the members of a list or set."""
+
+    def validate(name, value):
+        found = (validator(f"{name}.{index}", item) for index, item in enumerate(value))
+        return next(filter(None, found), None)
+
+    return validate
+
+
+def no_null_members(name, value):
+    if None in value:
+        return f'Null Set Value: "{name}" contains a null value'
 
 
 def resource_name(most):
@@ -107,6 +123,45 @@ def is_arn(name, value):
 def is_no_arn(name, value):
     if value and is_arn(name, value) is None:
         return f'"{name}" must be the role\'s name not its ARN'
+
+
+#: Names of users and groups: no length is checked, unlike for roles.
+principal_name = [
+    matches(
+        r"^[0-9A-Za-z=,.@\-_+]+\Z",
+        "must only contain alphanumeric characters, hyphens, underscores, commas, periods, "
+        "@ symbols, plus and equals signs",
+    )
+]
+
+
+def is_account_alias(name, value):
+    if not 3 <= len(value.encode("utf-8")) <= 63:
+        return f"expected length of {name} to be in the range (3 - 63), got {value}"
+    if not re.fullmatch(r"[0-9a-z][0-9a-z-]+", value):
+        return (
+            f"invalid value for {name} (must start with an alphanumeric character and only "
+            "contain lowercase alphanumeric characters and hyphens)"
+        )
+    if "--" in value:
+        return f'"{name}" must not contain consecutive hyphens'
+    if value.endswith("-"):
+        return f'"{name}" must not end in a hyphen'
+
+
+def is_issuer_url(name, value):
+    if not value:
+        return f'expected "{name}" url to not be empty, got {value}'
+    try:
+        url = urllib.parse.urlsplit(value)
+    except ValueError as error:
+        return f'expected "{name}" to be a valid url, got {value}: {error}'
+    if not url.netloc:
+        return f'expected "{name}" to have a host, got {value}'
+    if url.scheme != "https":
+        return f'expected "{name}" to have a url with schema of: "https", got {value}'
+    if urllib.parse.parse_qs(url.query, keep_blank_values=True):
+        return f'"{name}" cannot contain query parameters per the OIDC standard'
 
 
 def is_path(name, value):

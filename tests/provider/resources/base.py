@@ -41,6 +41,8 @@ class Resource:
     force_new = frozenset()
     #: Argument -> function that tells whether two texts are no difference.
     suppressed = {}
+    #: Those of them of which a refresh takes AWS's text, though it is no difference.
+    suppressed_in_plans_only = frozenset()
     #: Argument -> function that turns a configured text into what the state holds.
     state_form = {}
     #: Argument -> validators.
@@ -48,6 +50,8 @@ class Resource:
     #: Pairs of arguments of which only one may be set.
     conflicts = ()
     has_tags = False
+    #: Whether Terraform is to forgive what only the old SDK may do.
+    of_the_old_sdk = True
 
     def __init__(self, block):
         self.attributes = block["attributes"]
@@ -57,6 +61,13 @@ class Resource:
 
     def validate(self, config):
         """Yields argument name, summary and detail of each error."""
+        for name, attribute in self.attributes.items():
+            if config.get(name) is None or attribute.get("required") or attribute.get("optional"):
+                continue
+            yield name, "Value for unconfigurable attribute", (
+                f'Can\'t configure a value for "{name}": its value will be decided automatically '
+                "based on the result of applying this configuration."
+            )
         for one, other in self.conflicts:
             if config.get(one) is not None and config.get(other) is not None:
                 yield one, "Conflicting configuration arguments", (
@@ -90,9 +101,21 @@ class Resource:
             planned[name] = self.plan_block(name, prior, config)
         if self.has_tags:
             self._plan_tags(provider, planned, prior, config)
-        if prior is not None and are_equivalent(prior, planned):
+        if prior is not None and not self._differs(prior, planned):
             return prior, []
         return planned, replaced_by
+
+    def _differs(self, prior, planned):
+        """Tells whether a plan has a change.
+
+        An absent text and an empty one are the same. A number or a boolean that an
+        importer left out is not: it is set, be it to zero or false.
+        """
+        return any(
+            not are_equivalent(prior[name], value)
+            or prior[name] is None and isinstance(value, (bool, int, float))
+            for name, value in planned.items()
+        )
 
     def _target(self, name, attribute, prior, config):
         """Returns what the configuration asks an argument to be."""
@@ -153,8 +176,9 @@ class Resource:
             old = state.get(name)
             if value is None and old == "":
                 continue
-            if name in self.suppressed and old and self.suppressed[name](old, value or ""):
-                continue
+            if name in self.suppressed and name not in self.suppressed_in_plans_only:
+                if old and self.suppressed[name](old, value or ""):
+                    continue
             result[name] = value
         return result
 
@@ -182,11 +206,11 @@ class Resource:
         raise NotImplementedError
 
     def create(self, provider, planned):
-        """Creates the object; returns its ID."""
+        """Creates the object; returns its ID, if the type has one."""
         raise NotImplementedError
 
     def update(self, provider, prior, planned):
-        """Writes what differs between the two states."""
+        """Writes what differs between the two states; returns the ID if it is another now."""
 
     def delete(self, provider, state):
         raise NotImplementedError

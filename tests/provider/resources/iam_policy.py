@@ -4,7 +4,6 @@ import policy_documents
 from api import ApiError
 from resources import iam
 from resources.base import (
-    Refused,
     Resource,
     api_tags,
     changed,
@@ -35,13 +34,7 @@ class IamPolicy(Resource):
     }
 
     def import_state(self, provider, import_id):
-        if not import_id.startswith("arn:"):
-            raise Refused(f'could not parse import ID "{import_id}" as ARN: arn: invalid prefix')
-        if import_id.count(":") < 5:
-            raise Refused(
-                f'could not parse import ID "{import_id}" as ARN: arn: not enough sections'
-            )
-        return {"id": import_id, "arn": import_id}
+        return iam.imported_by_arn(import_id)
 
     def read(self, provider, state):
         client, arn = provider.client, state["id"]
