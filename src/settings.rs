@@ -22,7 +22,7 @@ use secrecy::SecretString;
 
 use crate::aws::{Connection, PAUSE};
 use crate::repository::Remote;
-use crate::resource::{Entity, KINDS};
+use crate::resource::Entity;
 use crate::sync::LEASE;
 use environment::Environment;
 use file::FileSettings;
@@ -158,7 +158,7 @@ impl Coverage {
         let choices = choices.or(file.choices);
         Coverage {
             prefix: choices.prefix,
-            kinds: choices.kinds.unwrap_or_else(|| KINDS.iter().map(|kind| kind.plural).collect()),
+            kinds: choices.kinds.unwrap_or_else(|| values::default_kinds().collect()),
             aws_managed: choices.aws_managed.unwrap_or(false),
             organizations_attachments: choices.organizations_attachments.unwrap_or(false),
             managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),

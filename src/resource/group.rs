@@ -26,6 +26,7 @@ pub static KIND: Kind = Kind {
     folders: &["groups"],
     terraform_prefix: "iam_group",
     case: Case::Ignored,
+    asked_by: None,
     resource_types: &[
         ResourceType {
             name: "aws_iam_group",

@@ -42,6 +42,9 @@ pub struct Kind {
     /// First part of the names of Terraform files: `iam_role` in `iam_role.deploy.tf`.
     pub terraform_prefix: &'static str,
     pub case: Case,
+    /// The word by which settings ask for the kind and its like; none: it is written unless settings
+    /// say otherwise.
+    pub asked_by: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],

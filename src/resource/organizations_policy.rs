@@ -41,6 +41,7 @@ pub static KIND: Kind = Kind {
     ],
     terraform_prefix: "organizations_policy",
     case: Case::Counts,
+    asked_by: None,
     resource_types: &[
         ResourceType {
             name: "aws_organizations_policy",

@@ -30,6 +30,7 @@ pub static KIND: Kind = Kind {
     folders: &["roles"],
     terraform_prefix: "iam_role",
     case: Case::Ignored,
+    asked_by: None,
     resource_types: &[
         ResourceType {
             name: "aws_iam_role",

@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     folders: &["users"],
     terraform_prefix: "iam_user",
     case: Case::Ignored,
+    asked_by: None,
     resource_types: &[
         ResourceType {
             name: "aws_iam_user",

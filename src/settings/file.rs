@@ -51,7 +51,7 @@ pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 /// The keys, each with what it sets.
 pub const KEYS: [(&str, &str); 9] = [
     ("prefix", "the folder of the repository below which everything lies"),
-    ("kinds", "the kinds that are written; otherwise all"),
+    ("kinds", "the kinds that are written; otherwise `default`"),
     ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
     ("organizations_attachments", "attachments of organizations policies as Terraform too"),
     ("managed_elsewhere", "Terraform also for what something else manages"),
@@ -142,8 +142,10 @@ impl File<'_> {
         let Some(list) = value.get_ref().as_array() else {
             return Err(self.error(value.span(), wrong_type(value, expected)));
         };
-        let kinds: BTreeSet<_> =
-            list.iter().map(|name| self.text(name, kind)).collect::<Result<_, _>>()?;
+        let mut kinds = BTreeSet::new();
+        for word in list {
+            kinds.append(&mut self.text(word, kind)?);
+        }
         if kinds.is_empty() {
             let invalid = Invalid::new(
                 "no kind is left to write",

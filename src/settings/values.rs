@@ -18,7 +18,7 @@ use super::spelling::allowed;
 use super::{SettingsError, Stored};
 use crate::invisible::{is_invisible, visible};
 use crate::repository::Remote;
-use crate::resource::KINDS;
+use crate::resource::{KINDS, Kind};
 
 /// A value that cannot be: what is wrong, what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,19 +99,34 @@ pub fn kind_names() -> Vec<String> {
     KINDS.iter().map(|kind| kind_name(kind.plural)).collect()
 }
 
-/// The kind that settings call by this name, by its plural.
+/// The kinds that are written unless settings say otherwise.
+pub fn default_kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().filter(|kind| kind.asked_by.is_none()).map(|kind| kind.plural)
+}
+
+/// The word for [`default_kinds`] in a list of kinds.
+pub const DEFAULT: &str = "default";
+
+/// The kinds that a word of a list of kinds stands for, by their plurals: a kind's own name, the
+/// word for several, or [`DEFAULT`].
 ///
 /// # Errors
 ///
-/// There is no such kind.
-pub fn kind(name: &str) -> Result<&'static str, Invalid> {
-    let found = KINDS.iter().find(|kind| kind_name(kind.plural) == name);
-    found.map(|kind| kind.plural).ok_or_else(|| unknown_kind(name))
+/// It stands for none.
+pub fn kind(word: &str) -> Result<BTreeSet<&'static str>, Invalid> {
+    if word == DEFAULT {
+        return Ok(default_kinds().collect());
+    }
+    let is_meant = |kind: &&&Kind| kind_name(kind.plural) == word || kind.asked_by == Some(word);
+    let found: BTreeSet<_> = KINDS.iter().filter(is_meant).map(|kind| kind.plural).collect();
+    if found.is_empty() { Err(unknown_kind(word)) } else { Ok(found) }
 }
 
 pub(super) fn unknown_kind(name: &str) -> Invalid {
     let names = kind_names();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let groups: BTreeSet<&str> = KINDS.iter().filter_map(|kind| kind.asked_by).collect();
+    let names: Vec<&str> =
+        names.iter().map(String::as_str).chain(groups).chain([DEFAULT]).collect();
     Invalid::new(format!("there is no kind `{}`", visible(name)), allowed(name, &names))
 }
 
@@ -121,7 +136,11 @@ pub(super) fn unknown_kind(name: &str) -> Invalid {
 ///
 /// One that does not exist, or none at all.
 pub fn kinds(text: &str) -> Result<BTreeSet<&'static str>, Invalid> {
-    text.split(',').map(|name| kind(name.trim())).collect()
+    let mut kinds = BTreeSet::new();
+    for word in text.split(',') {
+        kinds.append(&mut kind(word.trim())?);
+    }
+    Ok(kinds)
 }
 
 /// How an export reaches the branch.
