@@ -95,7 +95,7 @@ impl Kind {
     pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
         let part =
             self.parts.iter().find_map(|(prefix, noun)| Some((*noun, key.strip_prefix(prefix)?)));
-        part.unwrap_or_else(|| (self.name, key.rsplit('/').next().unwrap_or(key)))
+        part.unwrap_or_else(|| (self.name, name_in(key)))
     }
 
     /// Whether a key names a part of some entity, and not the entity.
@@ -105,7 +105,7 @@ impl Kind {
 
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
-        let name = key.rsplit('/').next().unwrap_or(key);
+        let name = name_in(key);
         let mut names: Vec<_> = [self.case, Case::Ignored]
             .into_iter()
             .map(|case| file_name::json_file(name, case))
@@ -180,6 +180,10 @@ pub trait Entity: Send + Sync {
     /// What AWS identifies it by within its kind; file names and labels come from it.
     fn name(&self) -> &str;
     fn arn(&self) -> &str;
+    /// Whether AWS gives entities of its kind an ARN; else [`Entity::arn`] is empty.
+    fn has_arn(&self) -> bool {
+        true
+    }
     /// What a [`Scope`] calls it.
     fn key(&self) -> &str {
         self.name()
@@ -373,7 +377,10 @@ impl Reading {
             Ok(None) => {
                 self.absent.insert(key);
             }
-            Err(error) => self.unreadable.push(Unreadable { name: name_in(&key), error }),
+            Err(error) => {
+                let name = name_in(&key).to_owned();
+                self.unreadable.push(Unreadable { name, error });
+            }
         }
     }
 
@@ -457,9 +464,9 @@ pub(crate) fn parse<T: FromDump + Entity + 'static>(
     Ok(Box::new(entity))
 }
 
-/// The name in a key: the last part of an ARN.
-fn name_in(key: &str) -> String {
-    key.rsplit('/').next().unwrap_or(key).to_owned()
+/// The name in a key: the last part of an ARN. Other keys are names, be there a `/` in them.
+fn name_in(key: &str) -> &str {
+    if key.starts_with("arn:") { key.rsplit('/').next().unwrap_or(key) } else { key }
 }
 
 /// Looks again after a pause for what is not found: IAM answers from copies that lag behind.
