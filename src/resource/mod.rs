@@ -4,24 +4,30 @@
 //! CLI's output, when it is not for Terraform, its Terraform and import IDs, and the list of
 //! provider arguments that are written or left out. Nothing outside this folder knows a kind.
 
+pub mod account_alias;
 pub mod actions;
 pub mod group;
+mod identity_provider;
+pub mod openid_connect_provider;
 pub mod organizations_policy;
 pub mod parts;
+pub mod password_policy;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod saml_provider;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 
 use futures::StreamExt;
 
 use self::actions::Action;
-use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Source};
+use crate::aws::{Account, CallError, Dump, DumpError, Item, Live, Page, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -29,8 +35,17 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] =
-    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] = &[
+    &policy::KIND,
+    &group::KIND,
+    &user::KIND,
+    &role::KIND,
+    &openid_connect_provider::KIND,
+    &saml_provider::KIND,
+    &account_alias::KIND,
+    &password_policy::KIND,
+    &organizations_policy::KIND,
+];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {
@@ -356,6 +371,8 @@ pub(crate) trait FromDump: serde::de::DeserializeOwned + PartialEq {
     fn arn(&self) -> &str;
     /// What [`Entity::name`] is going to be.
     fn name(&self) -> &str;
+    /// Derives what is told by nothing but the file's name and whose entities these are.
+    fn complete(&mut self, _: &Path, _: Option<&Account>) {}
     /// Derives what a listing leaves out, and sorts what it returns in any order.
     fn normalize(&mut self) {}
 }
@@ -404,7 +421,9 @@ impl Reading {
         let mut contradictory = BTreeSet::new();
         for (item, mut entity) in dump.parse::<T>(shelf, T::WHAT, &mut errors) {
             complete(&mut entity);
+            // AWS's own form first: what is derived follows from it.
             entity.normalize();
+            entity.complete(item.path, dump.account.as_ref());
             let name = entity.name().to_owned();
             match &dump.account {
                 Some(account) if !account.owns(entity.arn()) => {
@@ -447,6 +466,42 @@ impl Reading {
         reading
     }
 
+    /// A reading of what an account has one of or none.
+    pub(crate) fn of_one<T: Entity + 'static>(
+        folder: &'static str,
+        found: Result<Option<T>, CallError>,
+    ) -> Reading {
+        let mut reading = Reading::default();
+        match found {
+            Ok(found) => {
+                reading.complete.insert(folder);
+                reading.entities.extend(found.map(|entity| Box::new(entity) as _));
+            }
+            Err(error) => reading.failures.push(error.into()),
+        }
+        reading
+    }
+
+    /// The same from files, which must agree.
+    pub(crate) fn of_files<T: Entity + PartialEq + 'static>(
+        kind: &Kind,
+        found: Vec<(Item, T)>,
+    ) -> Reading {
+        let mut reading = Reading::default();
+        let mut found = found.into_iter();
+        let Some((first, entity)) = found.next() else { return reading };
+        match found.find(|(_, other)| *other != entity) {
+            None => reading.entities.push(Box::new(entity)),
+            Some((second, _)) => {
+                let (first, second) = (first.path.to_owned(), second.path.to_owned());
+                let (what, name) = (kind.name, entity.name().to_owned());
+                let error = DumpError::Contradiction { what, name, first, second };
+                reading.failures.push(error.into());
+            }
+        }
+        reading
+    }
+
     /// Says that a listing is complete, unless something failed.
     pub(crate) fn set_complete(&mut self, folder: &'static str) {
         if self.failures.is_empty() {
@@ -454,6 +509,9 @@ impl Reading {
         }
     }
 }
+
+/// The name and key of what an account has one of and AWS gives no name.
+pub(crate) const ACCOUNT: &str = "account";
 
 /// Reads back the raw JSON of an entity. People edit it too, so lists may be in any order.
 pub(crate) fn parse<T: FromDump + Entity + 'static>(
