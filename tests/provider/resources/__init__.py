@@ -5,8 +5,18 @@ from resources.iam_policy import IamPolicy
 from resources.iam_role import IamRole
 from resources.iam_role_policy import IamRolePolicy
 from resources.iam_role_policy_attachment import IamRolePolicyAttachment
+from resources.organizations_account import OrganizationsAccount
+from resources.organizations_delegated_administrator import OrganizationsDelegatedAdministrator
+from resources.organizations_organizational_unit import OrganizationsOrganizationalUnit
 from resources.organizations_policy import OrganizationsPolicy
 from resources.organizations_policy_attachment import OrganizationsPolicyAttachment
+from resources.organizations_resource_policy import OrganizationsResourcePolicy
+from resources.ssoadmin_account_assignment import SsoadminAccountAssignment
+from resources.ssoadmin_customer_managed_policy_attachment import SsoadminCustomerManagedPolicyAttachment
+from resources.ssoadmin_managed_policy_attachment import SsoadminManagedPolicyAttachment
+from resources.ssoadmin_permission_set import SsoadminPermissionSet
+from resources.ssoadmin_permission_set_inline_policy import SsoadminPermissionSetInlinePolicy
+from resources.ssoadmin_permissions_boundary_attachment import SsoadminPermissionsBoundaryAttachment
 
 RESOURCES = {
     resource.type_name: resource
@@ -16,7 +26,17 @@ RESOURCES = {
         IamRole,
         IamRolePolicy,
         IamRolePolicyAttachment,
+        OrganizationsAccount,
+        OrganizationsDelegatedAdministrator,
+        OrganizationsOrganizationalUnit,
         OrganizationsPolicy,
         OrganizationsPolicyAttachment,
+        OrganizationsResourcePolicy,
+        SsoadminAccountAssignment,
+        SsoadminCustomerManagedPolicyAttachment,
+        SsoadminManagedPolicyAttachment,
+        SsoadminPermissionSet,
+        SsoadminPermissionSetInlinePolicy,
+        SsoadminPermissionsBoundaryAttachment,
     )
 }

@@ -86,13 +86,33 @@ class Resource:
             planned[name] = self._kept_or_changed(name, prior[name], target)
             if name in self.force_new and not are_equivalent(prior[name], planned[name]):
                 replaced_by.append(name)
-        for name in self.blocks:
+        for name, nested in self.blocks.items():
+            if nested["nesting_mode"] == "single":
+                planned[name] = config.get(name)
+                continue
             planned[name] = self.plan_block(name, prior, config)
+            if prior is None or name not in self.force_new:
+                continue
+            if not are_equivalent(prior[name], planned[name]):
+                replaced_by.append(name)
         if self.has_tags:
             self._plan_tags(provider, planned, prior, config)
-        if prior is not None and are_equivalent(prior, planned):
+        if prior is not None and not self._differs(prior, planned):
             return prior, []
         return planned, replaced_by
+
+    def _differs(self, prior, planned):
+        """Tells whether a plan has a change; other timeouts alone are none.
+
+        A text that is absent or empty is the same, but not a number or a bool: one that an
+        importer left out is set to its zero value.
+        """
+        for name, value in planned.items():
+            if name in self.blocks and self.blocks[name]["nesting_mode"] == "single":
+                continue
+            if not are_equivalent(prior[name], value) or prior[name] is None and value in (False, 0):
+                return True
+        return False
 
     def _target(self, name, attribute, prior, config):
         """Returns what the configuration asks an argument to be."""

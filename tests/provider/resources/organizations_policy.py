@@ -1,15 +1,8 @@
 """aws_organizations_policy."""
 
 import policy_documents
-from resources.base import (
-    Refused,
-    Resource,
-    api_tags,
-    changed,
-    ignoring,
-    tag_changes,
-    tags_to_write,
-)
+from resources import organizations
+from resources.base import Refused, Resource, api_tags, changed, ignoring, tags_to_write
 from validators import is_json, one_of
 
 NOT_FOUND = ("AWSOrganizationsNotInUseException", "PolicyNotFoundException")
@@ -68,10 +61,7 @@ class OrganizationsPolicy(Resource):
             "name": summary["Name"],
             "type": summary["Type"],
         }
-        tags = provider.client.organizations_pages(
-            "ListTagsForResource", "Tags", ResourceId=state["id"]
-        )
-        self.set_tags(provider, result, list(tags))
+        self.set_tags(provider, result, organizations.tags_of(provider, state["id"]))
         return result
 
     def create(self, provider, planned):
@@ -86,19 +76,14 @@ class OrganizationsPolicy(Resource):
         return answer["Policy"]["PolicySummary"]["Id"]
 
     def update(self, provider, prior, planned):
-        call, identifier = provider.client.organizations, prior["id"]
         written = {
             argument.capitalize(): planned[argument] or ""
             for argument in ("content", "description", "name")
             if changed(prior, planned, argument)
         }
         if written:
-            call("UpdatePolicy", PolicyId=identifier, **written)
-        removed, tags = tag_changes(provider, prior, planned)
-        if removed:
-            call("UntagResource", ResourceId=identifier, TagKeys=removed)
-        if tags:
-            call("TagResource", ResourceId=identifier, Tags=api_tags(tags))
+            provider.client.organizations("UpdatePolicy", PolicyId=prior["id"], **written)
+        organizations.write_tags(provider, prior, planned)
 
     def delete(self, provider, state):
         if not state["skip_destroy"]:
