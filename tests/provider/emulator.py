@@ -5,7 +5,10 @@
 prints the port as its first line and serves until it is ended. ACCOUNT is one of
 
 - a JSON file `{"account": …, "roles": […], "policies": […],
-  "organizations_policies": […]}` of the objects an exported repository holds,
+  "organizations_policies": […], "organizational_units": […],
+  "organizations_accounts": […], "resource_policy": {…},
+  "delegated_administrators": […], "permission_sets": […]}` of the objects an
+  exported repository holds,
 - a folder of an exported account: `roles/*.json`, `policies/*.json`, `scps/*.json` …,
 - an output of `aws iam get-account-authorization-details`, or a folder with such
   outputs of the AWS CLI, as in `examples/account`.
@@ -30,6 +33,8 @@ import re
 import sys
 import threading
 import urllib.parse
+
+import emulated_organization
 
 PARTITION = "aws"
 REGION = "us-east-1"
@@ -62,14 +67,32 @@ ORGANIZATIONS_POLICY_TYPES = [
 class Account:
     """The entities of one account, whatever files they came from."""
 
-    def __init__(self, number=None, roles=(), policies=(), organizations_policies=()):
+    def __init__(
+        self, number=None, roles=(), policies=(), organizations_policies=(), organization=None
+    ):
         self.roles = list(roles)
         self.policies = list(policies)
         self.organizations_policies = list(organizations_policies)
+        for kind in emulated_organization.KINDS:
+            found = (organization or {}).get(kind) or []
+            setattr(self, kind, [found] if isinstance(found, dict) else list(found))
         self.number = number or self._number_in_arns() or DEFAULT_ACCOUNT
 
+    def of_organization(self):
+        """Returns the entities that mention the organization."""
+        return [
+            *self.organizations_policies,
+            *self.organizational_units,
+            *self.organizations_accounts,
+            *self.resource_policy,
+            *self.delegated_administrators,
+        ]
+
     def _number_in_arns(self):
-        summaries = [policy["PolicySummary"] for policy in self.organizations_policies]
+        summaries = [
+            entity.get("PolicySummary") or entity.get("ResourcePolicySummary") or entity
+            for entity in self.of_organization()
+        ]
         for entity in [*self.roles, *self.policies, *summaries]:
             number = entity.get("Arn", "").split(":")[4:5]
             if number and number[0].isdigit():
@@ -96,6 +119,7 @@ def read_account(path, number=None):
         content.get("roles", ()),
         content.get("policies", ()),
         content.get("organizations_policies", ()),
+        content,
     )
 
 
@@ -117,7 +141,13 @@ def read_folder(folder, number):
             organizations_policies[described["PolicySummary"]["Id"]] = dict(described)
     for file, content in outputs.items():
         complete(file, content, roles, policies, organizations_policies)
-    return Account(number, roles.values(), policies.values(), organizations_policies.values())
+    return Account(
+        number,
+        roles.values(),
+        policies.values(),
+        organizations_policies.values(),
+        emulated_organization.read_folder(outputs),
+    )
 
 
 def complete(file, content, roles, policies, organizations_policies):
@@ -165,8 +195,9 @@ def fill(account):
         add_policy(backend, policy)
     for role in account.roles:
         add_role(backend, role)
-    if account.organizations_policies:
+    if account.of_organization():
         fill_organization(account)
+    emulated_organization.fill_identity_center(account, REGION)
 
 
 def add_policy(backend, policy):
@@ -263,6 +294,7 @@ def fill_organization(account):
     root.policy_types = [
         {"Type": policy_type, "Status": "ENABLED"} for policy_type in ORGANIZATIONS_POLICY_TYPES
     ]
+    emulated_organization.add_members(backend, account)
     for policy in account.organizations_policies:
         summary = policy["PolicySummary"]
         known = {found.id: found for found in backend.policies}
@@ -290,8 +322,8 @@ def content_text(content):
 
 
 def name_organization(backend, account):
-    """Gives the organization and its root the identifiers that the policies mention."""
-    text = json.dumps([account.organizations_policies], ensure_ascii=False)
+    """Gives the organization and its root the identifiers that its entities mention."""
+    text = json.dumps(account.of_organization(), ensure_ascii=False)
     organization = re.search(r"/(o-[a-z0-9]{10,32})/", text)
     root = re.search(r'"(r-[0-9a-z]{4,32})"', text) or re.search(r'"ou-([0-9a-z]{4,32})-', text)
     if organization:
@@ -370,6 +402,8 @@ def extend_emulator(number):
     backend.update_role = update_role_of_aws
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
+    emulated_organization.extend_organization()
+    emulated_organization.extend_identity_center(REGION)
 
 
 def take_any_document():

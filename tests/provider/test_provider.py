@@ -384,7 +384,7 @@ class ImportsAndPlans(Case):
                 'type = "RESOURCE_CONTROL_POLICY"',
                 NO_OP,
             ),
-            "kept": (scp("p-00000008"), PERMISSIONS, "skip_destroy = false", NO_OP),
+            "kept": (scp("p-00000008"), PERMISSIONS, "skip_destroy = false", (UPDATE, {"skip_destroy"})),
             "no-tag": (
                 scp("p-00000009", tags=tags(a="1")),
                 PERMISSIONS,
