@@ -2,6 +2,7 @@
 and what the emulator lacks or tells otherwise than AWS documents it."""
 
 import datetime
+import functools
 import json
 import re
 import time
@@ -334,6 +335,14 @@ def extend_organization():
             policy.attachments.remove(unit)
         delete_unit(self, **members)
 
+    describe_unit = backend_class.describe_organizational_unit
+
+    def describe_organizational_unit(self, **members):
+        if not members["OrganizationalUnitId"].startswith("ou-"):
+            raise models.InvalidInputException("You specified an invalid value.")
+        return describe_unit(self, **members)
+
+    backend_class.describe_organizational_unit = describe_organizational_unit
     backend_class.create_organizational_unit = create_organizational_unit
     backend_class.update_organizational_unit = update_organizational_unit
     backend_class.delete_organizational_unit = delete_organizational_unit
@@ -357,6 +366,13 @@ def extend_organization():
 
 
 # --- IAM Identity Center ---------------------------------------------------
+
+
+@functools.cache
+def policies_of_aws():
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    return json.loads(aws_managed_policies_data)
 
 
 def extend_identity_center(home):
@@ -415,6 +431,14 @@ def extend_identity_center(home):
             }
         )
 
+    def find_managed_policy(self, arn):
+        name = arn.rpartition("/")[2]
+        path = policies_of_aws().get(name, {}).get("Path")
+        if path is None or arn != f"arn:aws:iam::aws:policy{path}{name}":
+            raise ResourceNotFoundException(f"Policy does not exist with ARN: {arn}")
+        return models.ManagedPolicy(arn, name)
+
+    backend_class._find_managed_policy = find_managed_policy
     backend_class.create_permission_set = create_permission_set
     backend_class.delete_permission_set = delete_permission_set
     backend_class.list_accounts_for_provisioned_permission_set = accounts_of

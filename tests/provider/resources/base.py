@@ -57,6 +57,16 @@ class Resource:
 
     def validate(self, config):
         """Yields argument name, summary and detail of each error."""
+        for name, attribute in self.attributes.items():
+            if config.get(name) is None:
+                continue
+            if name == "id":
+                yield name, "Invalid or unknown key", ""
+            elif not (attribute.get("required") or attribute.get("optional")):
+                yield name, "Value for unconfigurable attribute", (
+                    f'Can\'t configure a value for "{name}": its value will be decided '
+                    "automatically based on the result of applying this configuration."
+                )
         for one, other in self.conflicts:
             if config.get(one) is not None and config.get(other) is not None:
                 yield one, "Conflicting configuration arguments", (
