@@ -156,8 +156,8 @@ def add_account(backend, member):
             backend.partition,
         )
     made.name, made.email = member["Name"], member["Email"]
-    made.status = member.get("Status") or member.get("State") or "ACTIVE"
-    made.state = member.get("State") or made.status
+    made.state = member.get("State") or member.get("Status") or "ACTIVE"
+    made.status = member.get("Status") or ("SUSPENDED" if made.state == "CLOSED" else made.state)
     made.joined_method = member.get("JoinedMethod") or "CREATED"
     made.create_time = naive(member.get("JoinedTimestamp"))
     made.parent_id = member.get("ParentId") or backend.org.root_id
@@ -495,6 +495,16 @@ def extend_identity_center(home):
         permission_set.boundary = None
         return "{}"
 
+    def sets_of_account(self):
+        parameters = json.loads(self.body)
+        assigned = {
+            assignment.permission_set_arn: None
+            for assignment in self.ssoadmin_backend.account_assignments
+            if assignment.target_id == parameters["AccountId"]
+            and assignment.instance_arn == parameters["InstanceArn"]
+        }
+        return json.dumps({"PermissionSets": list(assigned)})
+
     def provisioning_status(self):
         # Provisioning is done when it is asked for.
         request = json.loads(self.body)["ProvisionPermissionSetRequestId"]
@@ -502,6 +512,7 @@ def extend_identity_center(home):
         return json.dumps({"PermissionSetProvisioningStatus": status})
 
     SSOAdminResponse.list_tags_for_resource = list_tags
+    SSOAdminResponse.list_permission_sets_provisioned_to_account = sets_of_account
     SSOAdminResponse.tag_resource = tag
     SSOAdminResponse.untag_resource = untag
     SSOAdminResponse.put_permissions_boundary_to_permission_set = put_boundary

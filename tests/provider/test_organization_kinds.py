@@ -8,6 +8,7 @@ import json
 import pathlib
 import tempfile
 import unittest
+import urllib.request
 
 import emulator
 from api import ApiError
@@ -798,6 +799,13 @@ class EmulatedOrganization(Case):
             self.assertEqual(
                 sso("ListAccountsForProvisionedPermissionSet", **arns)["AccountIds"], [FULL]
             )
+            for account_id, found in ((FULL, [SETS["full"]]), (CLOSING, [])):
+                sets = sso(
+                    "ListPermissionSetsProvisionedToAccount",
+                    InstanceArn=INSTANCE,
+                    AccountId=account_id,
+                )
+                self.assertEqual(sets["PermissionSets"], found)
             refused("ConflictException", "DeletePermissionSet", **arns)
             refused(
                 "ConflictException", "CreatePermissionSet", InstanceArn=INSTANCE, Name="full"
@@ -808,6 +816,19 @@ class EmulatedOrganization(Case):
             )
             described = sso("DescribePermissionSet", **bare)["PermissionSet"]
             self.assertNotIn("Description", described)
+
+            sso("DeletePermissionSet", **bare)
+            call("DeleteResourcePolicy")
+            call("RemoveAccountFromOrganization", AccountId=FULL)
+            reset = urllib.request.Request(f"{aws.endpoint}/moto-api/reset", method="POST")
+            urllib.request.urlopen(reset).close()
+            self.assertEqual(sso("DescribePermissionSet", **bare)["PermissionSet"], described)
+            self.assertEqual(
+                call("DescribeResourcePolicy")["ResourcePolicy"]["ResourcePolicySummary"],
+                account["resource_policy"]["ResourcePolicySummary"],
+            )
+            joined = call("DescribeAccount", AccountId=FULL)["Account"]
+            self.assertEqual(joined["Arn"], account["organizations_accounts"][0]["Arn"])
 
 
 def read(files, name=""):
