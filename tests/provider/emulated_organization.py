@@ -404,6 +404,7 @@ def extend_identity_center(home):
     permission_set_class.generate_id = staticmethod(arn_of_aws)
 
     create, delete = backend_class.create_permission_set, backend_class.delete_permission_set
+    update = backend_class.update_permission_set
 
     def create_permission_set(self, **members):
         for permission_set in self.permission_sets:
@@ -415,6 +416,14 @@ def extend_identity_center(home):
         if not isinstance(members["session_duration"], str):
             members["session_duration"] = "PT1H"
         return create(self, **members)
+
+    def update_permission_set(self, **members):
+        if not isinstance(members["session_duration"], str):
+            found = self._find_permission_set(
+                members["instance_arn"], members["permission_set_arn"]
+            )
+            members["session_duration"] = found.session_duration
+        return update(self, **members)
 
     def delete_permission_set(self, instance_arn, permission_set_arn):
         if accounts_of(self, instance_arn, permission_set_arn):
@@ -440,6 +449,7 @@ def extend_identity_center(home):
 
     backend_class._find_managed_policy = find_managed_policy
     backend_class.create_permission_set = create_permission_set
+    backend_class.update_permission_set = update_permission_set
     backend_class.delete_permission_set = delete_permission_set
     backend_class.list_accounts_for_provisioned_permission_set = accounts_of
 

@@ -816,6 +816,10 @@ class EmulatedOrganization(Case):
             )
             described = sso("DescribePermissionSet", **bare)["PermissionSet"]
             self.assertNotIn("Description", described)
+            sso("UpdatePermissionSet", **arns, Description="x")
+            updated = sso("DescribePermissionSet", **arns)["PermissionSet"]
+            self.assertEqual((updated["SessionDuration"], updated["Description"]), ("PT8H", "x"))
+            self.assertNotIn("RelayState", updated)
 
             sso("DeletePermissionSet", **bare)
             call("DeleteResourcePolicy")
