@@ -1,8 +1,15 @@
 """aws_organizations_policy."""
 
 import policy_documents
-from resources import organizations
-from resources.base import Refused, Resource, api_tags, changed, ignoring, tags_to_write
+from resources.base import (
+    Refused,
+    Resource,
+    api_tags,
+    changed,
+    ignoring,
+    tag_changes,
+    tags_to_write,
+)
 from validators import is_json, one_of
 
 NOT_FOUND = ("AWSOrganizationsNotInUseException", "PolicyNotFoundException")
@@ -61,7 +68,10 @@ class OrganizationsPolicy(Resource):
             "name": summary["Name"],
             "type": summary["Type"],
         }
-        self.set_tags(provider, result, organizations.tags_of(provider, state["id"]))
+        tags = provider.client.organizations_pages(
+            "ListTagsForResource", "Tags", ResourceId=state["id"]
+        )
+        self.set_tags(provider, result, list(tags))
         return result
 
     def create(self, provider, planned):
@@ -76,14 +86,19 @@ class OrganizationsPolicy(Resource):
         return answer["Policy"]["PolicySummary"]["Id"]
 
     def update(self, provider, prior, planned):
+        call, identifier = provider.client.organizations, prior["id"]
         written = {
             argument.capitalize(): planned[argument] or ""
             for argument in ("content", "description", "name")
             if changed(prior, planned, argument)
         }
         if written:
-            provider.client.organizations("UpdatePolicy", PolicyId=prior["id"], **written)
-        organizations.write_tags(provider, prior, planned)
+            call("UpdatePolicy", PolicyId=identifier, **written)
+        removed, tags = tag_changes(provider, prior, planned)
+        if removed:
+            call("UntagResource", ResourceId=identifier, TagKeys=removed)
+        if tags:
+            call("TagResource", ResourceId=identifier, Tags=api_tags(tags))
 
     def delete(self, provider, state):
         if not state["skip_destroy"]:
