@@ -145,8 +145,8 @@ pub struct ResourceType {
     pub written: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
-    /// Whether the import ID stays the same as long as [`ResourceType::identity`] does.
-    pub has_lasting_id: bool,
+    /// The argument that lists what one resource is about, where we write a resource for each.
+    pub each: Option<&'static str>,
 }
 
 impl ResourceType {
@@ -162,7 +162,7 @@ impl ResourceType {
         defaults: &[],
         written: &[],
         left_out: &[("id", "the provider computes it")],
-        has_lasting_id: true,
+        each: None,
     };
 }
 

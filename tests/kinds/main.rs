@@ -37,6 +37,9 @@ pub struct Cases {
     pub resources: usize,
     pub edits: &'static [Edit],
     pub changes: fn() -> Vec<Change>,
+    /// What Terraform plans after the changes though AWS has it already, since the provider does not
+    /// look: applying it changes nothing.
+    pub unseen: &'static [&'static str],
     /// Operations without which the kind is not known whole: `ListRoles`.
     pub listings: &'static [&'static str],
 }
@@ -313,13 +316,13 @@ fn events_are_written_between_comments(
         let before = bare.head("main");
         let record = bare.scratch("event.json");
         fs::write(&record, record_of(number, &change).to_string()).expect("write the event");
-        sync(&bare, emulator, &["event", record.to_str().expect("UTF-8")]);
+        let told = sync(&bare, emulator, &["event", record.to_str().expect("UTF-8")]);
         let after = bare.head("main");
-        assert_ne!(before, after, "{}: no commit", change.action);
+        assert_ne!(before, after, "{}: no commit\n{told}", change.action);
         let names = bare.git(&["diff", "--name-status", "--no-renames", "main~1", "main"]);
         let found: BTreeSet<_> = names.lines().map(described).collect();
         let expected = change.files.iter().map(|file| (*file).to_owned()).collect();
-        assert_eq!(found, expected, "{} {}", change.action, change.request);
+        assert_eq!(found, expected, "{} {}\n{told}", change.action, change.request);
     }
     let head = bare.head("main");
     sync(&bare, emulator, &["sync"]);
@@ -341,7 +344,13 @@ fn events_are_written_between_comments(
             assert!(now.contains(&format!("{header}\n{COMMENT}")), "{path}:\n{now}");
         }
     }
+    let unseen: BTreeSet<_> = CASES.iter().flat_map(|cases| cases.unseen).copied().collect();
+    let planned = module.plan().actions();
+    assert_eq!(planned.iter().map(String::as_str).collect::<BTreeSet<_>>(), unseen);
+    module.apply();
     assert_eq!(module.plan().actions(), [""; 0]);
+    sync(&bare, emulator, &["sync"]);
+    assert_eq!(bare.head("main"), head, "applying what the provider did not see changed something");
 }
 
 /// `M\tusers/alice.json` as `changed users/alice.json`.
@@ -395,7 +404,7 @@ fn commit(repository: &Repository, bare: &Bare) {
 
 /// Runs the program with the account and the repository; it must succeed.
 #[track_caller]
-fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) {
+fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
         .args(arguments)
         .arg("--quiet")
@@ -409,6 +418,7 @@ fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) {
         .expect("the program runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Whatever listing is refused: no file changes or goes, and the refusal is told.

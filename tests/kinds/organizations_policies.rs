@@ -19,6 +19,7 @@ pub static CASES: Cases = Cases {
         json: "scps/p-a1b2c3d4.json",
     }],
     changes,
+    unseen: &[],
     listings: &["ListPolicies", "DescribePolicy", "ListTargetsForPolicy"],
 };
 

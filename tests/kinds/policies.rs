@@ -18,6 +18,7 @@ pub static CASES: Cases = Cases {
         json: "policies/boundary.json",
     }],
     changes,
+    unseen: &[],
     listings: &["GetAccountAuthorizationDetails", "GetPolicy"],
 };
 

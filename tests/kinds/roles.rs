@@ -19,6 +19,7 @@ pub static CASES: Cases = Cases {
         json: "roles/deploy.json",
     }],
     changes,
+    unseen: &[],
     listings: &["GetAccountAuthorizationDetails", "ListRoles", "GetInstanceProfile"],
 };
 
