@@ -34,6 +34,8 @@ pub struct Kind {
     /// First part of the names of Terraform files: `iam_role` in `iam_role.deploy.tf`.
     pub terraform_prefix: &'static str,
     pub case: Case,
+    /// The list of GetAccountAuthorizationDetails that its entities are in.
+    pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],

@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     folders: &["policies", "aws_managed_policies"],
     terraform_prefix: "iam_policy",
     case: Case::Ignored,
+    detail_list: Some("Policies"),
     resource_types: &[ResourceType {
         name: "aws_iam_policy",
         import_id: "ARN",

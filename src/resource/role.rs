@@ -28,6 +28,7 @@ pub static KIND: Kind = Kind {
     folders: &["roles"],
     terraform_prefix: "iam_role",
     case: Case::Ignored,
+    detail_list: Some("RoleDetailList"),
     resource_types: &[
         ResourceType {
             name: "aws_iam_role",
