@@ -94,12 +94,35 @@ pub fn text(entities: Vec<Listed>) -> String {
             ];
             insert_after(&mut members, "DefaultVersionId", counts);
         }
+        spell_dates(&mut members);
         repeat_roles(&mut members);
         let list = lists.iter_mut().find(|(list, _)| *list == entity.list);
         list.expect("the kinds' lists are AWS's").1.push(Json::Object(members));
     }
     let lists = lists.into_iter().map(|(name, list)| (name.to_owned(), Json::Array(list)));
     String::from_utf8_lossy(&pretty_json(&Json::Object(lists.collect()))).into_owned()
+}
+
+/// Spells dates as the AWS CLI does, the entity's and those of its parts: `+00:00` for `Z`. Documents
+/// are left alone.
+fn spell_dates(members: &mut Members) {
+    for (key, value) in members {
+        match value {
+            Json::String(date) if key.ends_with("Date") && date.ends_with('Z') => {
+                date.truncate(date.len() - 1);
+                date.push_str("+00:00");
+            }
+            Json::Array(parts)
+                if ["InstanceProfileList", "PolicyVersionList"].contains(&&**key) =>
+            {
+                for part in parts {
+                    let Json::Object(members) = part else { continue };
+                    spell_dates(members);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Repeats the role in its instance profiles, as AWS does.
