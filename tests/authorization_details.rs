@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use aws_iam_gitops::aws::Account;
+use aws_iam_gitops::json::Json;
 use aws_iam_gitops::resource::KINDS;
 use serde_json::{Value, json};
 use support::python::{project, python};
@@ -68,19 +69,43 @@ fn roles(listing: &str) -> Vec<String> {
 }
 
 /// What AWS printed, as far as an export knows it: without others' entities, without kinds that
-/// the program does not have, without what is volatile.
-fn known(original: &str) -> Value {
-    let mut listing = parse(original);
+/// the program does not have, without what is volatile, with default versions alone.
+fn known(original: &str) -> Json {
     let account = Account::of_arn("arn:aws:iam::200611803367:root").expect("an account");
-    for name in LISTS {
+    let is_own = |entity: &Json| match entity.member("Arn") {
+        Some(Json::String(arn)) => account.owns(arn),
+        _ => false,
+    };
+    let Ok(Json::Object(mut lists)) = Json::parse(original) else { panic!("no listing") };
+    for (name, list) in &mut lists {
         let is_known = KINDS.iter().any(|kind| kind.detail_list == Some(name));
-        let list = listing[name].as_array_mut().expect("a list");
-        list.retain(|entity| is_known && account.owns(entity["Arn"].as_str().expect("an ARN")));
+        let Json::Array(list) = list else { panic!("no list") };
+        list.retain(|entity| is_known && is_own(entity));
         for entity in list {
-            entity.as_object_mut().expect("an object").remove("RoleLastUsed");
+            let Json::Object(members) = entity else { panic!("no entity") };
+            members.retain(|(key, _)| key != "RoleLastUsed");
+            for (key, value) in members {
+                if let ("PolicyVersionList", Json::Array(versions)) = (key.as_str(), value) {
+                    versions.retain(|of| of.member("IsDefaultVersion") == Some(&Json::Bool(true)));
+                }
+            }
         }
     }
-    listing
+    Json::Object(lists)
+}
+
+/// Fails the test with the first place at which the two differ.
+#[track_caller]
+fn assert_equal(place: &str, found: &Value, expected: &Value) {
+    if let (Value::Object(found), Value::Object(expected)) = (found, expected) {
+        let keys = |of: &serde_json::Map<String, Value>| of.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(found), keys(expected), "{place}");
+        for (key, expected) in expected {
+            assert_equal(&format!("{place}.{key}"), &found[key], expected);
+        }
+    } else {
+        assert_eq!(found, expected, "{place}");
+    }
 }
 
 fn role(account: &str, name: &str) -> Value {
@@ -171,8 +196,7 @@ mod round_trip {
 
     #[test]
     fn listing_of_an_export_makes_the_same_files() {
-        for from in ["examples/account", "tests/accounts/hostile", "tests/accounts/hostile-illegal"]
-        {
+        for from in ["examples/account", "tests/accounts/hostile"] {
             assert_same(&project().join(from));
         }
         assert_same(&real("cloudmapper-demo.json"));
@@ -183,7 +207,7 @@ mod round_trip {
         let from = real("cloudsplaining-example.json");
         let printed = assert_same(&from);
         let original = fs::read_to_string(&from).expect("the file");
-        let (mut original, mut printed) = (known(&original), parse(&printed));
+        let (mut original, mut printed) = (parse(&known(&original).to_string()), parse(&printed));
         for listing in [&mut original, &mut printed] {
             for name in LISTS {
                 let list = listing[name].as_array_mut().expect("a list");
@@ -194,10 +218,11 @@ mod round_trip {
             }
         }
         for name in LISTS {
-            for (found, expected) in list(&printed, name).iter().zip(list(&original, name)) {
-                assert_eq!(found, expected, "{name}");
+            let (found, expected) = (list(&printed, name), list(&original, name));
+            assert_eq!(found.len(), expected.len(), "{name}");
+            for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+                assert_equal(&format!("{name}[{index}]"), found, expected);
             }
-            assert_eq!(list(&printed, name).len(), list(&original, name).len(), "{name}");
         }
     }
 
@@ -216,6 +241,7 @@ mod round_trip {
         match value {
             Value::Object(members) => {
                 members.remove("AttachmentCount");
+                members.remove("PermissionsBoundaryUsageCount");
                 for (key, value) in members {
                     match value {
                         Value::String(date) if key.ends_with("Date") => {
@@ -265,18 +291,20 @@ import json, multiprocessing, sys
 from cloudsplaining.scan.authorization_details import AuthorizationDetails
 from cloudsplaining.shared.validation import check_authorization_details_schema
 
-def without_dates_and_counts(value):
+def findings(value):
     if isinstance(value, dict):
-        left_out = ('AttachmentCount', 'CreateDate', 'UpdateDate')
-        return {k: without_dates_and_counts(v) for k, v in value.items() if k not in left_out}
-    return [without_dates_and_counts(v) for v in value] if isinstance(value, list) else value
+        left_out = {'AttachmentCount', 'PermissionsBoundaryUsageCount', 'CreateDate', 'UpdateDate', 'create_date'}
+        return {key: findings(of) for key, of in value.items() if key not in left_out}
+    if isinstance(value, list):
+        return sorted(map(findings, value), key=lambda of: json.dumps(of, sort_keys=True))
+    return value
 
 def scan(path):
     with open(path) as file:
         listing = json.load(file)
     check_authorization_details_schema(listing)
     details = AuthorizationDetails(listing, flag_trust_policies=True)
-    return without_dates_and_counts({
+    return findings({
         'groups': details.group_detail_list.json,
         'users': details.user_detail_list.json,
         'roles': details.role_detail_list.json,
@@ -314,7 +342,7 @@ with multiprocessing.Pool() as pool:
         let found = scan(&paths.each_ref().map(PathBuf::as_path));
         let [printed, original] = found.as_slice() else { panic!("two answers") };
         for (part, findings) in original.as_object().expect("an object") {
-            assert_eq!(&printed[part], findings, "{part}");
+            assert_equal(part, &printed[part], findings);
         }
         let policies = original["customer_managed"].as_object().expect("an object").values();
         let risky = policies.filter(|policy| {
@@ -424,7 +452,8 @@ mod shape {
         role["RoleId"] = json!("");
         role["AssumeRolePolicyDocument"] = json!("{\"a\":1,\"a\":2}");
         place.write("roles/a.json", role.to_string());
-        let outcome = details(place.path(), &[]).succeeded();
+        let outcome = details(place.path(), &[]);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
         assert_eq!(
             outcome.stderr,
             "note: 2 managed policies are in use, but not in the repository, so no tool sees what they \
@@ -443,7 +472,7 @@ mod shape {
         );
         assert_eq!(details(place.path(), &["--quiet"]).succeeded().stderr, "");
         place.write("aws-iam-gitops.toml", "kinds = [\"roles\"]\n");
-        let outcome = details(place.path(), &[]).succeeded();
+        let outcome = details(place.path(), &[]);
         assert!(outcome.stderr.contains("note: the settings leave out policies"), "{outcome}");
     }
 
@@ -502,7 +531,7 @@ mod refused {
     fn document_that_nests_too_deeply_is_named() {
         let place = Place::new();
         let mut role = role("111122223333", "a").to_string();
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(126), "]".repeat(126));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(128), "]".repeat(128));
         role = role.replace(
             "\"AssumeRolePolicyDocument\":{}",
             &format!("\"AssumeRolePolicyDocument\":{deep}"),
