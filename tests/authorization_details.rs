@@ -242,6 +242,8 @@ mod round_trip {
             Value::Object(members) => {
                 members.remove("AttachmentCount");
                 members.remove("PermissionsBoundaryUsageCount");
+                // AWS leaves some lists of nothing out, and prints others.
+                members.retain(|key, value| !SETS.contains(&key.as_str()) || *value != json!([]));
                 for (key, value) in members {
                     match value {
                         Value::String(date) if key.ends_with("Date") => {

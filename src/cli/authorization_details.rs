@@ -14,13 +14,11 @@ use crate::settings::values::Prefix;
 /// Print the raw JSON as one `get-account-authorization-details`, for the tools that read that
 ///
 /// What `aws iam get-account-authorization-details` would have printed of the account, put together
-/// from a folder of an export, a checkout, or any commit of its history: cloudsplaining, PMapper,
-/// policy_sentry and the like run on it without credentials. AttachmentCount and
-/// PermissionsBoundaryUsageCount are counted anew. Of a policy there is its default version, and
-/// nothing tells when a role was last used: an export leaves out what changes without being changed.
-/// Description and MaxSessionDuration of roles, and tags of policies and instance profiles, are there
-/// besides, so `export --from` makes the same files of it. Organizations policies are not in this
-/// listing.
+/// from a folder of an export, a checkout, or any commit of its history: cloudsplaining, parliament
+/// and others run on it without credentials. AttachmentCount and PermissionsBoundaryUsageCount are
+/// counted anew. Of a policy there is its default version, and nothing tells when a role was last used.
+/// Descriptions, session durations and tags that are known are there besides, so `export --from` makes
+/// the same files of it. Organizations policies are no part of that listing.
 #[derive(Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct AuthorizationDetailsCommand {
@@ -46,8 +44,9 @@ If any file of raw JSON cannot be read, nothing is printed but the reason. Notes
 the repository does not have, such as AWS's own policies where they are not exported.
 
 Examples:
-  aws-iam-gitops authorization-details > details.json && cloudsplaining scan --input-file details.json
+  aws-iam-gitops authorization-details > details.json
   aws-iam-gitops authorization-details --revision HEAD~10 --account 111122223333
+  cloudsplaining scan --input-file details.json
 
 Exit codes:
   0 done, 1 something failed, 2 usage";
