@@ -45,6 +45,8 @@ pub struct Kind {
     /// The word by which settings ask for the kind and its like; none: it is written unless settings
     /// say otherwise.
     pub asked_by: Option<&'static str>,
+    /// The list of GetAccountAuthorizationDetails that its entities are in.
+    pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
