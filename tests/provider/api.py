@@ -52,19 +52,24 @@ class Client:
             parameters["Marker"] = page["Marker"]
 
     def organizations(self, operation, **parameters):
-        status, body = self._send(
-            "organizations",
-            json.dumps(parameters),
-            {
-                "Content-Type": "application/x-amz-json-1.1",
-                "X-Amz-Target": f"AWSOrganizationsV20161128.{operation}",
-            },
-        )
-        answer = json.loads(body) if body else {}
-        if status != 200:
-            code = answer.get("__type", str(status)).rpartition("#")[2]
-            raise ApiError(operation, code, answer.get("Message") or answer.get("message") or "")
-        return answer
+        return self._json("organizations", "AWSOrganizationsV20161128", operation, parameters)
+
+    def ssoadmin(self, operation, region=None, **parameters):
+        return self._json("sso", "SWBExternalService", operation, parameters, region)
+
+    def ssoadmin_pages(self, operation, member, region=None, **parameters):
+        while True:
+            page = self.ssoadmin(operation, region, **parameters)
+            yield from page.get(member) or []
+            if not page.get("NextToken"):
+                return
+            parameters["NextToken"] = page["NextToken"]
+
+    def account(self, operation, **parameters):
+        path = f"/{operation[0].lower()}{operation[1:]}"
+        headers = {"Content-Type": "application/json"}
+        answer = self._send("account", json.dumps(parameters), headers, path=path)
+        return json_answer(operation, *answer)
 
     def organizations_pages(self, operation, member, **parameters):
         while True:
@@ -73,6 +78,14 @@ class Client:
             if not page.get("NextToken"):
                 return
             parameters["NextToken"] = page["NextToken"]
+
+    def _json(self, service, target, operation, parameters, region=None):
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"{target}.{operation}",
+        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return json_answer(operation, *self._send(service, json.dumps(given), headers, region))
 
     def _query(self, service, version, operation, parameters):
         form = {"Action": operation, "Version": version}
@@ -97,8 +110,8 @@ class Client:
                 return parsed(node) or {}
         return {}
 
-    def _send(self, service, body, headers):
-        scope = f"{self.access_key}/20200101/{self.region}/{service}/aws4_request"
+    def _send(self, service, body, headers, region=None, path="/"):
+        scope = f"{self.access_key}/20200101/{region or self.region}/{service}/aws4_request"
         headers["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
         )
@@ -109,7 +122,7 @@ class Client:
                 connection = http.client.HTTPConnection(self.host, self.port, timeout=120)
                 self.connections.open = connection
             try:
-                connection.request("POST", "/", body.encode("utf-8"), headers)
+                connection.request("POST", path, body.encode("utf-8"), headers)
                 answer = connection.getresponse()
                 content = answer.read()
                 if answer.will_close:
@@ -121,6 +134,15 @@ class Client:
                 self.connections.open = None
                 if fresh or attempt == 2:
                     raise
+
+
+def json_answer(operation, status, body):
+    """Returns an answer in JSON, or raises the error that it tells."""
+    answer = json.loads(body) if body else {}
+    if status != 200:
+        code = answer.get("__type", str(status)).rpartition("#")[2]
+        raise ApiError(operation, code, answer.get("Message") or answer.get("message") or "")
+    return answer
 
 
 def flatten(name, value, form):

@@ -7,7 +7,9 @@ prints the port as its first line and serves until it is ended. ACCOUNT is one o
 - a JSON file `{"account": …, "roles": […], "policies": […],
   "organizations_policies": […]}` of the objects an exported repository holds; and
   `users`, `groups`, `openid_connect_providers`, `saml_providers`,
-  `account_aliases` and `password_policy`,
+  `account_aliases`, `password_policy`, `organizational_units`,
+  `organizations_accounts`, `resource_policy`, `delegated_administrators` and
+  `permission_sets`,
 - a folder of an exported account: `roles/*.json`, `policies/*.json`, `scps/*.json` …,
 - an output of `aws iam get-account-authorization-details`, or a folder with such
   outputs of the AWS CLI, as in `examples/account`.
@@ -33,6 +35,7 @@ import sys
 import threading
 import urllib.parse
 
+import emulated_organization
 import emulator_iam
 
 PARTITION = "aws"
@@ -66,15 +69,39 @@ ORGANIZATIONS_POLICY_TYPES = [
 class Account:
     """The entities of one account, whatever files they came from."""
 
-    def __init__(self, number=None, roles=(), policies=(), organizations_policies=(), iam=None):
+    def __init__(
+        self,
+        number=None,
+        roles=(),
+        policies=(),
+        organizations_policies=(),
+        iam=None,
+        organization=None,
+    ):
         self.roles = list(roles)
         self.policies = list(policies)
         self.organizations_policies = list(organizations_policies)
         self.iam = iam or emulator_iam.Kinds()
+        for kind in emulated_organization.KINDS:
+            found = (organization or {}).get(kind) or []
+            setattr(self, kind, [found] if isinstance(found, dict) else list(found))
         self.number = number or self._number_in_arns() or DEFAULT_ACCOUNT
 
+    def of_organization(self):
+        """Returns the entities that mention the organization."""
+        return [
+            *self.organizations_policies,
+            *self.organizational_units,
+            *self.organizations_accounts,
+            *self.resource_policy,
+            *self.delegated_administrators,
+        ]
+
     def _number_in_arns(self):
-        summaries = [policy["PolicySummary"] for policy in self.organizations_policies]
+        summaries = [
+            entity.get("PolicySummary") or entity.get("ResourcePolicySummary") or entity
+            for entity in self.of_organization()
+        ]
         for entity in [*self.roles, *self.policies, *summaries, *self.iam.with_arns()]:
             number = entity.get("Arn", "").split(":")[4:5]
             if number and number[0].isdigit():
@@ -107,6 +134,7 @@ def read_account(path, number=None):
         content.get("policies", ()),
         content.get("organizations_policies", ()),
         emulator_iam.Kinds(content),
+        content,
     )
 
 
@@ -134,6 +162,7 @@ def read_folder(folder, number):
         policies.values(),
         organizations_policies.values(),
         emulator_iam.read_outputs(outputs),
+        emulated_organization.read_folder(outputs),
     )
 
 
@@ -183,8 +212,9 @@ def fill(account):
     for role in account.roles:
         add_role(backend, role)
     emulator_iam.fill(backend, account.iam, add_policy, document_text, moment)
-    if account.organizations_policies:
+    if account.of_organization():
         fill_organization(account)
+    emulated_organization.fill_identity_center(account, REGION)
 
 
 def add_policy(backend, policy):
@@ -281,6 +311,7 @@ def fill_organization(account):
     root.policy_types = [
         {"Type": policy_type, "Status": "ENABLED"} for policy_type in ORGANIZATIONS_POLICY_TYPES
     ]
+    emulated_organization.add_members(backend, account)
     for policy in account.organizations_policies:
         summary = policy["PolicySummary"]
         known = {found.id: found for found in backend.policies}
@@ -308,8 +339,8 @@ def content_text(content):
 
 
 def name_organization(backend, account):
-    """Gives the organization and its root the identifiers that the policies mention."""
-    text = json.dumps([account.organizations_policies], ensure_ascii=False)
+    """Gives the organization and its root the identifiers that its entities mention."""
+    text = json.dumps(account.of_organization(), ensure_ascii=False)
     organization = re.search(r"/(o-[a-z0-9]{10,32})/", text)
     root = re.search(r'"(r-[0-9a-z]{4,32})"', text) or re.search(r'"ou-([0-9a-z]{4,32})-', text)
     if organization:
@@ -389,6 +420,8 @@ def extend_emulator(number):
     emulator_iam.extend_emulator()
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
+    emulated_organization.extend_organization()
+    emulated_organization.extend_identity_center(REGION)
 
 
 def take_any_document():

@@ -55,7 +55,7 @@ def body_after(source, opening):
 
 
 def written_entries(body):
-    """Yields what may be written: name, property, is it a block, kind, storage class."""
+    """Yields what may be written: name, property, is it a block, kind, storage class, is it one."""
     pattern = re.compile(
         r"^ +(\w+): \{\s+value: (.+?),\n\s+isBlock: (true|false),\s+"
         r'type: "(\w+)",\s+storageClassType: "(\w+)",',
@@ -63,7 +63,9 @@ def written_entries(body):
     )
     for name, value, is_block, kind, storage in pattern.findall(body):
         property_name = re.search(r"(?:struct!?|this)\.(\w+)", value).group(1)
-        yield name, property_name.lstrip("_"), is_block == "true", kind, storage
+        yield name, property_name.lstrip("_"), is_block == "true", kind, storage, (
+            "listMapper" not in value
+        )
 
 
 def flagged_entries(body):
@@ -126,9 +128,10 @@ def nested_block(source, structure):
         body = body_after(source, reader)
         flags = {name: (found, code) for name, found, code in flagged_entries(body)}
     block = {"attributes": {}, "block_types": {}}
-    for name, property_name, is_block, kind, storage in written_entries(writer):
+    for name, property_name, is_block, kind, storage, single in written_entries(writer):
         if is_block:
-            block["block_types"][name] = block_type(source, kind, storage)
+            required = not optional.get(property_name)
+            block["block_types"][name] = block_type(source, kind, storage, single, required)
             continue
         found = flags[name][0] if name in flags else {
             "required": not optional.get(property_name),
@@ -147,12 +150,14 @@ def attribute(attribute_type, flags):
     return entry
 
 
-def block_type(source, kind, storage):
-    entry = {
-        "nesting_mode": "single" if kind == "struct" else kind,
-        "block": nested_block(source, structure_name(storage)),
-    }
-    if storage.endswith("OutputReference"):
+def block_type(source, kind, storage, single, required):
+    block = nested_block(source, structure_name(storage))
+    if kind == "struct":
+        return {"nesting_mode": "single", "block": block}
+    entry = {"nesting_mode": kind, "block": block}
+    if required:
+        entry["min_items"] = 1
+    if single:
         entry["max_items"] = 1
     return entry
 
@@ -166,9 +171,11 @@ def main_block(source, base_class):
         if name not in written:
             block["attributes"][name] = attribute(read_type(source, name, code), flags)
             continue
-        _, is_block, kind, storage = written[name]
+        _, is_block, kind, storage, single = written[name]
         if is_block:
-            block["block_types"][name] = block_type(source, kind, storage)
+            block["block_types"][name] = block_type(
+                source, kind, storage, single, flags["required"]
+            )
         else:
             block["attributes"][name] = attribute(written_type(source, kind, storage), flags)
     return block

@@ -233,6 +233,7 @@ def schema_block(block):
                 "type_name": name,
                 "block": schema_block(nested["block"]),
                 "nesting": protocol.NESTING_MODES[nested["nesting_mode"]],
+                "min_items": nested.get("min_items", 0),
                 "max_items": nested.get("max_items", 0),
             }
             for name, nested in block["block_types"].items()

@@ -120,6 +120,11 @@ def is_arn(name, value):
             return f'"{name}" ({value}) is an invalid ARN: {problem}'
 
 
+def is_account_id(name, value):
+    if not re.fullmatch(r"\d{12}", value, re.ASCII):
+        return f'"{name}" doesn\'t look like AWS Account ID (exactly 12 digits): "{value}"'
+
+
 def is_no_arn(name, value):
     if value and is_arn(name, value) is None:
         return f'"{name}" must be the role\'s name not its ARN'

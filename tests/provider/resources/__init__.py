@@ -19,8 +19,18 @@ from resources.iam_user import IamUser
 from resources.iam_user_group_membership import IamUserGroupMembership
 from resources.iam_user_policy import IamUserPolicy
 from resources.iam_user_policy_attachment import IamUserPolicyAttachment
+from resources.organizations_account import OrganizationsAccount
+from resources.organizations_delegated_administrator import OrganizationsDelegatedAdministrator
+from resources.organizations_organizational_unit import OrganizationsOrganizationalUnit
 from resources.organizations_policy import OrganizationsPolicy
 from resources.organizations_policy_attachment import OrganizationsPolicyAttachment
+from resources.organizations_resource_policy import OrganizationsResourcePolicy
+from resources.ssoadmin_account_assignment import SsoadminAccountAssignment
+from resources.ssoadmin_customer_managed_policy_attachment import SsoadminCustomerManagedPolicyAttachment
+from resources.ssoadmin_managed_policy_attachment import SsoadminManagedPolicyAttachment
+from resources.ssoadmin_permission_set import SsoadminPermissionSet
+from resources.ssoadmin_permission_set_inline_policy import SsoadminPermissionSetInlinePolicy
+from resources.ssoadmin_permissions_boundary_attachment import SsoadminPermissionsBoundaryAttachment
 
 RESOURCES = {
     resource.type_name: resource
@@ -44,7 +54,17 @@ RESOURCES = {
         IamUserGroupMembership,
         IamUserPolicy,
         IamUserPolicyAttachment,
+        OrganizationsAccount,
+        OrganizationsDelegatedAdministrator,
+        OrganizationsOrganizationalUnit,
         OrganizationsPolicy,
         OrganizationsPolicyAttachment,
+        OrganizationsResourcePolicy,
+        SsoadminAccountAssignment,
+        SsoadminCustomerManagedPolicyAttachment,
+        SsoadminManagedPolicyAttachment,
+        SsoadminPermissionSet,
+        SsoadminPermissionSetInlinePolicy,
+        SsoadminPermissionsBoundaryAttachment,
     )
 }

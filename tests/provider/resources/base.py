@@ -62,12 +62,15 @@ class Resource:
     def validate(self, config):
         """Yields argument name, summary and detail of each error."""
         for name, attribute in self.attributes.items():
-            if config.get(name) is None or attribute.get("required") or attribute.get("optional"):
+            if config.get(name) is None:
                 continue
-            yield name, "Value for unconfigurable attribute", (
-                f'Can\'t configure a value for "{name}": its value will be decided automatically '
-                "based on the result of applying this configuration."
-            )
+            if name == "id":
+                yield name, "Invalid or unknown key", ""
+            elif not (attribute.get("required") or attribute.get("optional")):
+                yield name, "Value for unconfigurable attribute", (
+                    f'Can\'t configure a value for "{name}": its value will be decided '
+                    "automatically based on the result of applying this configuration."
+                )
         for one, other in self.conflicts:
             if config.get(one) is not None and config.get(other) is not None:
                 yield one, "Conflicting configuration arguments", (
@@ -97,8 +100,15 @@ class Resource:
             planned[name] = self._kept_or_changed(name, prior[name], target)
             if name in self.force_new and not are_equivalent(prior[name], planned[name]):
                 replaced_by.append(name)
-        for name in self.blocks:
+        for name, nested in self.blocks.items():
+            if nested["nesting_mode"] == "single":
+                planned[name] = config.get(name)
+                continue
             planned[name] = self.plan_block(name, prior, config)
+            if prior is None or name not in self.force_new:
+                continue
+            if not are_equivalent(prior[name], planned[name]):
+                replaced_by.append(name)
         if self.has_tags:
             self._plan_tags(provider, planned, prior, config)
         if prior is not None and not self._differs(prior, planned):
@@ -106,16 +116,17 @@ class Resource:
         return planned, replaced_by
 
     def _differs(self, prior, planned):
-        """Tells whether a plan has a change.
+        """Tells whether a plan has a change; other timeouts alone are none.
 
-        An absent text and an empty one are the same. A number or a boolean that an
-        importer left out is not: it is set, be it to zero or false.
+        A text that is absent or empty is the same, but not a number or a bool: one that an
+        importer left out is set to its zero value.
         """
-        return any(
-            not are_equivalent(prior[name], value)
-            or prior[name] is None and isinstance(value, (bool, int, float))
-            for name, value in planned.items()
-        )
+        for name, value in planned.items():
+            if name in self.blocks and self.blocks[name]["nesting_mode"] == "single":
+                continue
+            if not are_equivalent(prior[name], value) or prior[name] is None and value in (False, 0):
+                return True
+        return False
 
     def _target(self, name, attribute, prior, config):
         """Returns what the configuration asks an argument to be."""

@@ -63,11 +63,6 @@ class Recorded(Resource):
         self.type_name = type_name
         self.has_tags = "tags_all" in block["attributes"]
 
-    def plan_block(self, name, prior, config):
-        if self.blocks[name]["nesting_mode"] == "single":
-            return config.get(name)
-        return super().plan_block(name, prior, config)
-
     def read(self, provider, state):
         """Returns what AWS would have decided, where the configuration does not."""
         return {
