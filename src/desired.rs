@@ -197,7 +197,7 @@ impl Entities {
         match reference.attribute {
             "name" => Some(attributes.name.clone()),
             "arn" => Some(attributes.arn.clone()),
-            "id" => Some(attributes.id.clone()),
+            "id" => Some(attributes.id.clone()).filter(|id| !id.is_empty()),
             _ => None,
         }
     }

@@ -51,6 +51,8 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
             }
         });
         let named_by: Vec<String> = named_by.collect();
+        // Where no argument tells which one it is there is one, whatever its ID.
+        let id = if named_by.is_empty() { "" } else { id };
         let identity = (address.resource_type.to_string(), id.to_owned());
         Some(KnownResource { address, identity, named_by, resource })
     };

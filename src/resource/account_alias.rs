@@ -23,11 +23,11 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_account_alias",
     case: Case::Ignored,
     asked_by: None,
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_iam_account_alias",
         import_id: "ALIAS",
         written: &["account_alias"],
-        has_lasting_id: false,
         ..ResourceType::PLAIN
     }],
     permissions: &["iam:ListAccountAliases"],
@@ -46,7 +46,7 @@ pub static KIND: Kind = Kind {
     actions: &[Action::iam(
         &["CreateAccountAlias", "DeleteAccountAlias"],
         Touches::Named(&[Key {
-            place: Place::Request(&["accountAlias"]),
+            place: Place::Request(&[]),
             read: |_, _| Found::Key(ACCOUNT.to_owned()),
         }]),
     )],

@@ -146,7 +146,7 @@ pub struct ResourceType {
     pub name: &'static str,
     /// The import ID, as people read it: `ROLE:POLICY`.
     pub import_id: &'static str,
-    /// The arguments that say which object of AWS it is.
+    /// The arguments that say which object of AWS it is; none: an account has one.
     pub identity: &'static [&'static str],
     /// The argument that names the entity it hangs on; none: it is the entity itself.
     pub owner: Option<&'static str>,

@@ -24,6 +24,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_openid_connect_provider",
     case: Case::Marked,
     asked_by: None,
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_iam_openid_connect_provider",
         import_id: "ARN",

@@ -23,6 +23,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_account_password_policy",
     case: Case::Ignored,
     asked_by: None,
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_iam_account_password_policy",
         import_id: "iam-account-password-policy",
@@ -67,7 +68,7 @@ pub static KIND: Kind = Kind {
     actions: &[Action::iam(
         &["DeleteAccountPasswordPolicy", "UpdateAccountPasswordPolicy"],
         Touches::Named(&[Key {
-            place: Place::Request(&["minimumPasswordLength"]),
+            place: Place::Request(&[]),
             read: |_, _| Found::Key(ACCOUNT.to_owned()),
         }]),
     )],

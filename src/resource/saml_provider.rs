@@ -26,6 +26,7 @@ pub static KIND: Kind = Kind {
     // AWS does not say whether it tells names apart by case.
     case: Case::Marked,
     asked_by: None,
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_iam_saml_provider",
         import_id: "ARN",
