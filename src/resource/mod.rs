@@ -11,6 +11,7 @@ pub mod parts;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,8 +30,14 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] =
-    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] = &[
+    &policy::KIND,
+    &group::KIND,
+    &user::KIND,
+    &role::KIND,
+    &service_linked_role::KIND,
+    &organizations_policy::KIND,
+];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {

@@ -167,6 +167,15 @@ pub fn arn_problem(what: &str, arn: &str) -> Option<String> {
     (!is_valid).then(|| format!("the provider refuses the {what} `{arn}`"))
 }
 
+/// Why the provider refuses a role's description: opening curly quotes, more than 1,000 bytes.
+pub fn description_problem(text: &str) -> Option<String> {
+    if let Some(quote) = text.chars().find(|c| matches!(c, '“' | '‘')) {
+        return Some(format!("its description holds `{quote}`, which the provider refuses"));
+    }
+    (text.len() > 1000)
+        .then(|| "its description is longer than the 1,000 bytes the provider takes".to_owned())
+}
+
 /// Why the provider refuses a document, with what the document is.
 pub fn document_problem(what: &str, document: &Document) -> Option<String> {
     document.problem().map(|problem| format!("{what} is not what the provider takes: {problem}"))

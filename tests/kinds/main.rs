@@ -11,6 +11,7 @@ mod groups;
 mod organizations_policies;
 mod policies;
 mod roles;
+mod service_linked_roles;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,8 +54,8 @@ pub struct Edit {
     pub address: &'static str,
     /// The arguments in which it does.
     pub arguments: &'static [&'static str],
-    /// The raw JSON that is written once AWS has it.
-    pub json: &'static str,
+    /// The raw JSON files that are written once AWS has it.
+    pub json: &'static [&'static str],
 }
 
 /// A change in AWS, and what CloudTrail records of it.
@@ -75,6 +76,7 @@ static CASES: &[&Cases] = &[
     &groups::CASES,
     &users::CASES,
     &roles::CASES,
+    &service_linked_roles::CASES,
     &organizations_policies::CASES,
 ];
 
@@ -284,7 +286,8 @@ fn edits_go_to_aws(repository: &Repository, module: &Module, emulator: &Emulator
     }
     module.apply();
     let edited = files_in(&repository.tree(), "terraform/");
-    let json: BTreeSet<_> = edits.iter().map(|edit| format!("changed {}", edit.json)).collect();
+    let json = edits.iter().flat_map(|edit| edit.json);
+    let json: BTreeSet<_> = json.map(|path| format!("changed {path}")).collect();
     let json: Vec<_> = json.iter().map(String::as_str).collect();
     assert_export_changes(repository, emulator, &json);
     assert_eq!(files_in(&repository.tree(), "terraform/"), edited);
