@@ -16,6 +16,7 @@ pub mod policy;
 mod principal;
 pub mod role;
 pub mod saml_provider;
+pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -40,6 +41,7 @@ pub static KINDS: &[&Kind] = &[
     &group::KIND,
     &user::KIND,
     &role::KIND,
+    &service_linked_role::KIND,
     &openid_connect_provider::KIND,
     &saml_provider::KIND,
     &account_alias::KIND,

@@ -14,7 +14,7 @@ pub static CASES: Cases = Cases {
         to: "account_alias = \"example-org\"",
         address: "aws_iam_account_alias.account delete+create",
         arguments: &["account_alias"],
-        json: "account_alias/account.json",
+        json: &["account_alias/account.json"],
     }],
     changes,
     unseen: &[],

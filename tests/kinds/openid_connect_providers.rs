@@ -17,7 +17,7 @@ pub static CASES: Cases = Cases {
             to: "client_id_list  = [\"x\", \"a\"]",
             address: "aws_iam_openid_connect_provider.a__dot__example",
             arguments: &["client_id_list"],
-            json: "openid_connect_providers/a.example.json",
+            json: &["openid_connect_providers/a.example.json"],
         },
         Edit {
             file: "terraform/iam_openid_connect_provider.token.actions.githubusercontent.com.tf",
@@ -25,7 +25,7 @@ pub static CASES: Cases = Cases {
             to: "team = \"web\"",
             address: "aws_iam_openid_connect_provider.token__dot__actions__dot__githubusercontent__dot__com",
             arguments: &["tags", "tags_all"],
-            json: "openid_connect_providers/token.actions.githubusercontent.com.json",
+            json: &["openid_connect_providers/token.actions.githubusercontent.com.json"],
         },
     ],
     changes,

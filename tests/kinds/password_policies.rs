@@ -14,7 +14,7 @@ pub static CASES: Cases = Cases {
         to: "minimum_password_length        = 6 # for now",
         address: "aws_iam_account_password_policy.account",
         arguments: &["minimum_password_length"],
-        json: "password_policy/account.json",
+        json: &["password_policy/account.json"],
     }],
     changes,
     unseen: &[],

@@ -16,7 +16,7 @@ pub static CASES: Cases = Cases {
         to: "team = \"site\"",
         address: "aws_iam_saml_provider.okta",
         arguments: &["tags", "tags_all"],
-        json: "saml_providers/okta.json",
+        json: &["saml_providers/okta.json"],
     }],
     changes,
     unseen: &[],
