@@ -100,10 +100,13 @@ struct ExportArguments {
     ///
     /// A file, or a folder with all its *.json files. Told apart by content, these are read:
     /// `aws iam get-account-authorization-details` (one page or several), `aws iam list-roles`,
-    /// `get-role`, `get-policy` and `get-instance-profile`, `aws organizations list-policies`,
-    /// `describe-policy`, and, with the policy's ID in the file's name, `list-targets-for-policy`
-    /// and `list-tags-for-resource`. Raw JSON that this program wrote is read too. Files prove that
-    /// something is gone only where they are one whole listing, not pages of one.
+    /// `get-role`, `get-policy`, `get-instance-profile`, `list-open-id-connect-providers`,
+    /// `get-open-id-connect-provider`, `list-saml-providers`, `get-saml-provider` in a file called
+    /// `get-saml-provider.NAME.json`, `list-account-aliases` and `get-account-password-policy`, `aws
+    /// organizations list-policies`, `describe-policy`, and, with the policy's ID in the file's name,
+    /// `list-targets-for-policy` and `list-tags-for-resource`. Raw JSON that this program wrote is
+    /// read too. Files prove that something is gone only where they are one whole listing, not pages
+    /// of one.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     from: Vec<PathBuf>,
 
