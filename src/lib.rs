@@ -22,6 +22,7 @@
 //! 10. [`init`] writes what a repository needs around all that: the workflows that plan and apply,
 //!     whose output goes through [`sanitize`].
 //! 11. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 12. [`several`] does 3 to 6 for each of several accounts, at once and apart from each other.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`], [`plan_guard`] do no I/O.
@@ -58,6 +59,7 @@ pub mod sanitize;
 pub mod scope;
 pub mod session;
 pub mod settings;
+pub mod several;
 pub mod steps;
 pub mod summary;
 pub mod sync;

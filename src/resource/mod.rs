@@ -71,6 +71,11 @@ pub fn sync_permissions() -> BTreeSet<&'static str> {
 }
 
 impl Kind {
+    /// Whether it belongs to the organization, not to an account of it.
+    pub fn is_of_organization(&self) -> bool {
+        self.permissions.iter().all(|permission| !permission.starts_with("iam:"))
+    }
+
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
         let name = key.rsplit('/').next().unwrap_or(key);
