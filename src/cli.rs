@@ -26,6 +26,7 @@ use crate::aws::{self, Connection, Dump, Members, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::export_permissions;
+use crate::session::STACK;
 use crate::settings::accounts::Accounts;
 use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
 use crate::several;
@@ -333,7 +334,7 @@ fn usage(kind: ErrorKind, message: &str) -> ! {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().build().context("cannot start the runtime")
+    builder.enable_all().thread_stack_size(STACK).build().context("cannot start the runtime")
 }
 
 async fn connect(connection: &Connection, progress: Progress) -> anyhow::Result<Members> {

@@ -283,7 +283,10 @@ mod tests {
         assert_eq!(settings.choices.imports, Some(true));
         assert_eq!(settings.choices.mode, Some(Mode::Push));
         assert!(settings.ignore.matches("roles", &["x"], Some("/sandbox/a/"), &[]));
-        assert!(KEYS.iter().all(|(key, _)| example.contains(key)));
+        let other = "prefix = \"accounts/111122223333\"";
+        assert_eq!(read(other).choices.prefix.unwrap().as_str(), "accounts/111122223333");
+        assert!(documentation.contains(&format!("//! `{other}`")));
+        assert!(KEYS.iter().all(|(key, _)| example.contains(key) || other.contains(key)));
     }
 
     #[test]

@@ -157,7 +157,12 @@ impl Run<'_> {
                 Some(there) => (vec![there, head], Expected::At(there)),
                 None => (vec![head], Expected::Absent),
             };
-            let commit = signed(CommitMessage::of_conflict(&records, found.kind.name, &found.name));
+            let commit = signed(CommitMessage::of_conflict(
+                &records,
+                found.kind.name,
+                &found.name,
+                self.named_account(),
+            ));
             let commit = block_in_place(|| self.repository.commit_on(&tree, &commit, &parents))?;
             if let Some(commit) = commit {
                 block_in_place(|| self.repository.push_to(commit, branch, expected))?;

@@ -151,7 +151,7 @@ mod tests {
     fn prefix_and_accounts_do_not_go_together() {
         let text = "prefix = 'x'\n[accounts]\nids = ['111122223333']\n";
         let error = FileSettings::parse(FILE_NAME, text).unwrap_err();
-        assert!(error.place.contains("line 2, column 1"), "{error:?}");
+        assert!(error.place.contains("line 2, column 2"), "{error:?}");
         assert!(error.problem.contains("`prefix`"), "{error:?}");
     }
 }

@@ -1,28 +1,14 @@
-//! Several accounts in one folder: the real program against a fake AWS that holds all of them.
-
-mod support;
+//! Several accounts in one folder.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use support::fake_aws::{ACCOUNT, EXTERNAL_ID, FakeAws, Fault, How, MEMBER_ROLE, Role, World};
-use support::run::{Outcome, Tree, export};
-
-const BUILD: &str = "222233334444";
-const DATA: &str = "333344445555";
-
-/// The account of the credentials, which is the management account, and two members.
-fn organization() -> FakeAws {
-    let own = World {
-        accounts: [(ACCOUNT, "r-ab12"), (BUILD, "ou-ab12-cdefgh34"), (DATA, "ou-ab12-cdefgh56")]
-            .map(|(id, parent)| (id.to_owned(), parent, "ACTIVE"))
-            .to_vec(),
-        units: vec![("ou-ab12-cdefgh34", "r-ab12"), ("ou-ab12-cdefgh56", "ou-ab12-cdefgh34")],
-        ..World::small()
-    };
-    FakeAws::start(own).with_members([BUILD, DATA].map(World::member))
-}
+use super::support::fake_aws::{
+    ACCOUNT, EXTERNAL_ID, FakeAws, Fault, How, MEMBER_ROLE, Role, World,
+};
+use super::support::run::{Outcome, Tree, export};
+use super::{BUILD, DATA, organization};
 
 struct Case {
     aws: FakeAws,
