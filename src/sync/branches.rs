@@ -60,8 +60,14 @@ impl Run<'_> {
             }
         }
         // Of what neither side has any more nobody speaks, where everything was read.
+        let is_elsewhere = |kind: &Kind| {
+            let one = self.task.one_of_several;
+            kind.is_of_organization() && one.is_some_and(|one| !one.reads_organization)
+        };
         let is_whole = self.outcome.summary.failures.is_empty()
-            && seen.inventory.readings.len() == KINDS.len()
+            && KINDS
+                .iter()
+                .all(|kind| is_elsewhere(kind) || seen.inventory.reading(kind).is_some())
             && seen.inventory.readings.iter().all(|(kind, reading)| {
                 reading.named.is_none() && reading.complete.contains(kind.folders[0])
             });
