@@ -89,6 +89,25 @@ fn each_account_has_its_folder_and_a_second_export_writes_nothing() {
 }
 
 #[test]
+fn what_the_settings_say_holds_for_each_account_and_for_one_from_files() {
+    let case = three();
+    let ids = format!("[accounts]\norganization = true\nexternal_id = \"{EXTERNAL_ID}\"\n");
+    case.settings(&format!("kinds = ['roles']\n[[ignore]]\nname = 'audit'\n{ids}"));
+    case.export(&[]).succeeded();
+    let tree = case.tree();
+    for id in [ACCOUNT, BUILD, DATA] {
+        assert!(tree.has(&format!("accounts/{id}/roles/deploy.json")));
+        assert!(!tree.has(&format!("accounts/{id}/roles/audit.json")));
+        assert!(!tree.has(&format!("accounts/{id}/policies/read.json")));
+    }
+    let case = three();
+    let example = super::support::python::project().join("examples/account");
+    case.export(&["--from", example.to_str().expect("UTF-8")]).succeeded();
+    assert!(case.tree().has("accounts/111122223333/roles/github-deploy.json"));
+    assert_eq!(case.tree().only(&["accounts/"]).paths().len() + 1, case.tree().paths().len());
+}
+
+#[test]
 fn the_summary_for_programs_has_each_account_and_the_total() {
     let case = three();
     let said = case.export(&["--output", "json"]).succeeded().summary();
