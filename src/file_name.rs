@@ -5,7 +5,7 @@
 //! something else to a file system or to Terraform; they get a `%` that no encoding produces:
 //! `con.json` is a device on Windows (`con%.json`), and Terraform merges `x_override.tf` into
 //! other files (`x_override%.tf`). A name that would be too long for a file system is cut off, and
-//! ends with a digest of the whole after `%-`.
+//! ends with a digest of the whole after `%=`.
 
 use std::fmt::Write;
 
@@ -22,10 +22,11 @@ pub enum Case {
     Marked,
 }
 
-/// Bytes of an encoded name; file systems take 255, and a prefix and an extension go with it.
-const LONGEST: usize = 200;
+/// Bytes of an encoded name. File systems take 255, and a prefix and an extension go with it; names of
+/// branches are made of it, too, and are shorter.
+const LONGEST: usize = 160;
 /// Bytes that are left of one that is cut off.
-const KEPT: usize = 150;
+const KEPT: usize = 120;
 
 /// The raw JSON file of an entity, relative to its folder: `deploy.json`.
 pub fn json_file(name: &str, case: Case) -> String {
@@ -96,7 +97,7 @@ fn cut_off(encoded: &str, name: &str) -> String {
     let end = (KEPT - 2..=KEPT).find(|end| encoded.as_bytes()[*end] == b'%').unwrap_or(KEPT);
     let whole = digest(&SHA256, name.as_bytes());
     let whole: String = whole.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}%-{whole}", &encoded[..end])
+    format!("{}%={whole}", &encoded[..end])
 }
 
 /// Names that Windows takes for a device, whatever extension follows.
@@ -155,8 +156,8 @@ mod tests {
         let long = |last: &str| format!("{}{last}", "a/B".repeat(80));
         for case in [Case::Ignored, Case::Counts, Case::Marked] {
             let file = json_file(&long("x"), case);
-            assert!(file.len() < 200 && file.starts_with("a%2F"), "{file}");
-            assert!(!file.contains("%%") && !file.contains("%2%-"), "{file}");
+            assert!(file.len() < 170 && file.starts_with("a%2F"), "{file}");
+            assert!(!file.contains("%%") && !file.contains("%2%="), "{file}");
             assert_ne!(file, json_file(&long("y"), case));
             assert_ne!(file, json_file(&long("X"), case));
         }
@@ -196,7 +197,7 @@ mod tests {
 
         #[test]
         fn terraform_files_lead_to_their_json(
-            name in "[a-cX_+=,.@%/-]{1,6}|con|nul.x|[a]_override%?|[aX/]{190,210}",
+            name in "[a-cX_+=,.@%/-]{1,6}|con|nul.x|[a]_override%?|[aX/]{100,170}",
         ) {
             for case in [Case::Ignored, Case::Counts, Case::Marked] {
                 let terraform = terraform_file("t", &name, case);
