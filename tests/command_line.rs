@@ -342,7 +342,7 @@ mod output {
         let answer = place.run(&arguments);
         serde_json::from_str::<Value>(&answer.stdout).expect("nothing but JSON");
         assert!(answer.stderr.lines().all(|line| line.contains(" INFO ")), "{}", answer.stderr);
-        assert!(answer.stderr.contains("exported written=30"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("exported written=32"), "{}", answer.stderr);
         let answer = place.run(&[&arguments[..], &["-vv"]].concat());
         serde_json::from_str::<Value>(&answer.stdout).expect("nothing but JSON");
         assert_eq!(place.run(&[&arguments[..], &["-q"]].concat()).stderr, "");

@@ -11,6 +11,7 @@ mod account_aliases;
 mod groups;
 mod openid_connect_providers;
 mod organizations_policies;
+mod outputs;
 mod password_policies;
 mod policies;
 mod roles;
