@@ -250,7 +250,8 @@ impl Proposal {
                 }
                 if !coverage.ignores(entity.as_ref()) {
                     let is_new = !known.contains(&path);
-                    let faults = faults(entity.as_ref(), is_new, account.as_ref(), &content);
+                    let faults =
+                        faults(entity.as_ref(), of_base, is_new, account.as_ref(), &content);
                     problems.extend(faults.into_iter().map(|fault| Problem::at(&path, fault)));
                 }
             }
@@ -341,6 +342,7 @@ fn no_object(text: &str) -> Option<&'static str> {
 /// What no export would have written in a file that a person changed.
 fn faults(
     entity: &dyn Entity,
+    base: Option<&dyn Entity>,
     is_new: bool,
     account: Option<&Account>,
     content: &[u8],
@@ -351,7 +353,12 @@ fn faults(
         "" => format!("/{}", entity.name()),
         path => format!("{path}{}", entity.name()),
     };
-    if !arn.ends_with(&end) {
+    if !entity.kind().do_keys_end_in_names {
+        if let Some(base) = base.filter(|base| base.arn() != arn) {
+            let (arn, own) = (visible(arn), visible(base.arn()));
+            faults.push(format!("the ARN `{arn}` is another entity's: its own is `{own}`"));
+        }
+    } else if !arn.ends_with(&end) {
         let (arn, end) = (visible(arn), visible(&end));
         faults.push(format!("the ARN `{arn}` is another entity's: its own ends with `{end}`"));
     } else if let Some(account) = account.filter(|account| !account.owns(arn)) {

@@ -42,6 +42,7 @@ pub struct Connection {
 pub struct Live {
     pub iam: aws_sdk_iam::Client,
     pub organizations: aws_sdk_organizations::Client,
+    pub identity_center: aws_sdk_ssoadmin::Client,
     pub account: Account,
     /// Who reads.
     pub principal: String,
@@ -94,6 +95,7 @@ impl Live {
         Live {
             iam: aws_sdk_iam::Client::from_conf(iam),
             organizations: aws_sdk_organizations::Client::new(config),
+            identity_center: aws_sdk_ssoadmin::Client::new(config),
             account,
             principal,
             aws_managed: connection.aws_managed,
@@ -112,6 +114,7 @@ impl Live {
         Live {
             iam: self.iam.clone(),
             organizations: self.organizations.clone(),
+            identity_center: self.identity_center.clone(),
             account: self.account.clone(),
             principal: self.principal.clone(),
             aws_managed,

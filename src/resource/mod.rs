@@ -45,6 +45,8 @@ pub struct Kind {
     /// The word by which settings ask for the kind and its like; none: it is written unless settings
     /// say otherwise.
     pub asked_by: Option<&'static str>,
+    /// Whether the key of a [`Scope`] ends in the name by which an entity's files go.
+    pub do_keys_end_in_names: bool,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
@@ -103,7 +105,7 @@ impl Kind {
         self.parts.iter().any(|(prefix, _)| key.starts_with(prefix))
     }
 
-    /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
+    /// Where the raw JSON of the entity with a key may lie, if the key tells: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
         let name = key.rsplit('/').next().unwrap_or(key);
         let mut names: Vec<_> = [self.case, Case::Ignored]
@@ -341,6 +343,7 @@ impl Inventory {
 
 /// An entity that exists and could not be read.
 pub struct Unreadable {
+    /// Its name, or its key where the name is not known.
     pub name: String,
     pub error: CallError,
 }
@@ -379,7 +382,8 @@ impl Reading {
 
     /// Whether this reading proves that an entity of earlier is no more.
     pub fn is_gone(&self, base: &dyn Entity) -> bool {
-        let is_unreadable = || self.unreadable.iter().any(|entity| entity.name == base.name());
+        let is_it = |entity: &Unreadable| entity.name == base.name() || entity.name == base.key();
+        let is_unreadable = || self.unreadable.iter().any(is_it);
         self.absent.contains(base.key())
             || (self.complete.contains(base.folder()) && self.named.is_none() && !is_unreadable())
     }
