@@ -8,6 +8,7 @@ pub mod actions;
 pub mod group;
 pub mod organizations_policy;
 pub mod parts;
+pub mod permission_set;
 pub mod policy;
 mod principal;
 pub mod role;
@@ -29,8 +30,14 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] =
-    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] = &[
+    &policy::KIND,
+    &group::KIND,
+    &user::KIND,
+    &role::KIND,
+    &organizations_policy::KIND,
+    &permission_set::KIND,
+];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {
