@@ -38,6 +38,10 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
         let values = values(block, &resolved);
         let named_by = written_as.identity.iter().map(|name| match value_at(&values, name) {
             Some(Json::String(text)) => text.clone(),
+            Some(Json::Array(items)) => match items.as_slice() {
+                [Json::String(text)] => text.clone(),
+                _ => String::new(),
+            },
             _ => default(written_as, name).unwrap_or_default().to_owned(),
         });
         let named_by: Vec<String> = named_by.collect();
@@ -50,8 +54,7 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
             })
             .collect();
         let resource = Resource { arguments, ignored: ignored(block) };
-        let id = if written_as.has_lasting_id { id.to_owned() } else { named_by.join("/") };
-        let identity = (address.resource_type.to_string(), id);
+        let identity = (address.resource_type.to_string(), id.to_owned());
         Some(KnownResource { address, identity, named_by, resource })
     };
     blocks.filter_map(known).collect()

@@ -54,6 +54,8 @@ pub struct Kind {
     pub asked_by: Option<&'static str>,
     /// Whether the key of a [`Scope`] ends in the name by which an entity's files go.
     pub do_keys_end_in_names: bool,
+    /// The list of GetAccountAuthorizationDetails that its entities are in.
+    pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
@@ -154,8 +156,8 @@ pub struct ResourceType {
     pub written: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
-    /// Whether the import ID stays the same as long as [`ResourceType::identity`] does.
-    pub has_lasting_id: bool,
+    /// The argument that lists what one resource is about, where we write a resource for each.
+    pub each: Option<&'static str>,
 }
 
 impl ResourceType {
@@ -171,7 +173,7 @@ impl ResourceType {
         defaults: &[],
         written: &[],
         left_out: &[("id", "the provider computes it")],
-        has_lasting_id: true,
+        each: None,
     };
 }
 

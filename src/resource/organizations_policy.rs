@@ -43,6 +43,7 @@ pub static KIND: Kind = Kind {
     case: Case::Counts,
     asked_by: None,
     do_keys_end_in_names: true,
+    detail_list: None,
     resource_types: &[
         ResourceType {
             name: "aws_organizations_policy",

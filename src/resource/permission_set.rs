@@ -34,6 +34,7 @@ pub static KIND: Kind = Kind {
     case: Case::Ignored,
     asked_by: Some("identity_center"),
     do_keys_end_in_names: false,
+    detail_list: None,
     resource_types: &[
         ResourceType {
             name: SET,

@@ -32,6 +32,7 @@ pub static KIND: Kind = Kind {
     case: Case::Ignored,
     asked_by: None,
     do_keys_end_in_names: true,
+    detail_list: Some("RoleDetailList"),
     resource_types: &[
         ResourceType {
             name: "aws_iam_role",
