@@ -60,8 +60,10 @@ fn snapshots_show_every_argument_that_is_written() {
             }
         }
     }
+    // What is written only when asked for has its cases in `tests/kinds`.
     let listed: BTreeSet<(String, String)> = KINDS
         .iter()
+        .filter(|kind| kind.asked_by.is_none())
         .flat_map(|kind| kind.resource_types)
         .flat_map(|kind| kind.written.iter().map(|name| (kind.name.to_owned(), (*name).to_owned())))
         .collect();

@@ -9,6 +9,7 @@ mod support;
 
 mod groups;
 mod organizations_policies;
+mod permission_sets;
 mod policies;
 mod roles;
 mod users;
@@ -76,6 +77,7 @@ static CASES: &[&Cases] = &[
     &users::CASES,
     &roles::CASES,
     &organizations_policies::CASES,
+    &permission_sets::CASES,
 ];
 
 /// A call of IAM with these parameters, as the API and CloudTrail call them.
@@ -178,8 +180,9 @@ fn written_arguments(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
             } else if line == "}" {
                 resource_type = None;
             } else if let (Some(of), Some(rest)) = (resource_type, line.strip_prefix("  "))
-                && let Some((argument, _)) = rest.split_once(" = ")
+                && let Some((argument, _)) = rest.split_once(" = ").or(rest.split_once(" {"))
                 && !rest.starts_with(' ')
+                && argument != "lifecycle"
             {
                 found.entry(of.to_owned()).or_default().insert(argument.trim().to_owned());
             }

@@ -1,0 +1,213 @@
+//! Permission sets of IAM Identity Center, whose instance is in another region than IAM.
+
+use serde_json::{Value, json};
+
+use super::{Cases, Change, Edit, change, document, tags};
+
+pub static CASES: Cases = Cases {
+    kind: "permission sets",
+    account,
+    // Five sets, an inline policy, three policies of AWS, three of customers, two boundaries, four
+    // assignments.
+    resources: 18,
+    edits: &[
+        Edit {
+            file: "terraform/ssoadmin_permission_set.Admin.tf",
+            from: "\"PT12H\"",
+            to: "\"PT4H\" # since May",
+            address: "aws_ssoadmin_permission_set.Admin",
+            arguments: &["session_duration"],
+            json: "permission_sets/Admin.json",
+        },
+        Edit {
+            file: "terraform/ssoadmin_permission_set.Admin.tf",
+            from: "Action   = [\"s3:GetObject\"]",
+            to: "Action   = [\"s3:GetObject\", \"s3:ListBucket\"]",
+            address: "aws_ssoadmin_permission_set_inline_policy.Admin",
+            arguments: &["inline_policy"],
+            json: "permission_sets/Admin.json",
+        },
+    ],
+    changes,
+    unseen: &[],
+    listings: &[
+        "ListInstances",
+        "ListPermissionSets",
+        "DescribePermissionSet",
+        "GetInlinePolicyForPermissionSet",
+        "ListManagedPoliciesInPermissionSet",
+        "ListCustomerManagedPolicyReferencesInPermissionSet",
+        "GetPermissionsBoundaryForPermissionSet",
+        "ListTagsForResource",
+        "ListAccountsForProvisionedPermissionSet",
+        "ListAccountAssignments",
+    ],
+};
+
+const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-0123456789abcdef";
+const REGION: &str = "eu-central-1";
+const GROUP: &str = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+const USER: &str = "90675e0c1b-0b4a5c2d-7dec-11d0-a765-00a0c91e6bf6";
+
+fn arn(number: usize) -> String {
+    format!("arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-{number:016}")
+}
+
+fn set(number: usize, name: &str) -> Value {
+    json!({
+        "InstanceArn": INSTANCE, "PermissionSetArn": arn(number), "Region": REGION, "Name": name,
+        "SessionDuration": "PT1H", "CreatedDate": "2024-05-06T07:08:09Z"
+    })
+}
+
+fn assignment(account: &str, kind: &str, principal: &str) -> Value {
+    json!({ "AccountId": account, "PrincipalType": kind, "PrincipalId": principal })
+}
+
+fn of_aws(path_and_name: &str) -> Value {
+    let name = path_and_name.rsplit('/').next().unwrap_or_default();
+    json!({ "Name": name, "Arn": format!("arn:aws:iam::aws:policy/{path_and_name}") })
+}
+
+fn account() -> Value {
+    let mut admin = set(1, "Admin");
+    admin["Description"] = json!("\"${x}\" %{ é\t日本");
+    admin["SessionDuration"] = json!("PT12H");
+    admin["RelayState"] = json!("https://console.aws.amazon.com/?x=${y}&z=%{a}");
+    admin["InlinePolicy"] = document("s3:GetObject");
+    admin["AttachedManagedPolicies"] = json!([
+        of_aws("ReadOnlyAccess"),
+        of_aws("job-function/Billing"),
+        of_aws("AmazonEC2FullAccess")
+    ]);
+    // One name, three policies.
+    admin["CustomerManagedPolicyReferences"] = json!([
+        { "Name": "ReadOnlyAccess", "Path": "/" },
+        { "Name": "ReadOnlyAccess", "Path": "/a/" },
+        { "Name": "ReadOnlyAccess", "Path": "/a/b/" }
+    ]);
+    admin["PermissionsBoundary"] =
+        json!({ "CustomerManagedPolicyReference": { "Name": "bound,ary", "Path": "/x/" } });
+    admin["Tags"] = tags(&[("team", "web"), ("note", "\"${x}\" %{ é\t日本"), ("empty", "")]);
+    admin["AccountAssignments"] = json!([
+        assignment("444455556666", "GROUP", GROUP),
+        assignment("444455556666", "USER", GROUP),
+        assignment("444455556666", "USER", USER),
+        assignment("777788889999", "GROUP", GROUP),
+    ]);
+    let mut bounded = set(2, "9=,+@-x");
+    bounded["PermissionsBoundary"] =
+        json!({ "ManagedPolicyArn": "arn:aws:iam::aws:policy/PowerUserAccess" });
+    json!({ "permission_sets": [
+        admin, bounded, set(3, "Ad.min"), set(4, "Ad_min"), set(5, "Admin_override")
+    ]})
+}
+
+/// A call in the instance's region.
+fn identity_center(
+    action: &'static str,
+    mut request: Value,
+    files: &'static [&'static str],
+) -> Change {
+    request["InstanceArn"] = json!(INSTANCE);
+    let mut change = change("ssoadmin", action, &request, files);
+    change.call = change.call.replace("('", "(region='eu-central-1', operation='");
+    change.service = "sso";
+    change
+}
+
+fn changes() -> Vec<Change> {
+    let both = &[
+        "changed permission_sets/Admin.json",
+        "changed terraform/ssoadmin_permission_set.Admin.tf",
+    ];
+    let admin = arn(1);
+    let assigned = json!({
+        "PermissionSetArn": admin, "TargetId": "777788889999", "TargetType": "AWS_ACCOUNT",
+        "PrincipalType": "USER", "PrincipalId": USER
+    });
+    let mut unassigned = assigned.clone();
+    unassigned["TargetId"] = json!("444455556666");
+    vec![
+        identity_center(
+            "UpdatePermissionSet",
+            json!({ "PermissionSetArn": admin, "Description": "All", "SessionDuration": "PT2H" }),
+            both,
+        ),
+        identity_center(
+            "PutInlinePolicyToPermissionSet",
+            json!({ "PermissionSetArn": admin, "InlinePolicy": document("s3:*").to_string() }),
+            both,
+        ),
+        identity_center(
+            "DetachManagedPolicyFromPermissionSet",
+            json!({
+                "PermissionSetArn": admin,
+                "ManagedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"
+            }),
+            both,
+        ),
+        identity_center(
+            "AttachManagedPolicyToPermissionSet",
+            json!({
+                "PermissionSetArn": admin,
+                "ManagedPolicyArn": "arn:aws:iam::aws:policy/PowerUserAccess"
+            }),
+            both,
+        ),
+        identity_center(
+            "DetachCustomerManagedPolicyReferenceFromPermissionSet",
+            json!({
+                "PermissionSetArn": admin,
+                "CustomerManagedPolicyReference": { "Name": "ReadOnlyAccess", "Path": "/a/" }
+            }),
+            both,
+        ),
+        identity_center(
+            "AttachCustomerManagedPolicyReferenceToPermissionSet",
+            json!({
+                "PermissionSetArn": admin,
+                "CustomerManagedPolicyReference": { "Name": "extra", "Path": "/" }
+            }),
+            both,
+        ),
+        identity_center(
+            "PutPermissionsBoundaryToPermissionSet",
+            json!({
+                "PermissionSetArn": admin,
+                "PermissionsBoundary": {
+                    "ManagedPolicyArn": "arn:aws:iam::aws:policy/PowerUserAccess"
+                }
+            }),
+            both,
+        ),
+        identity_center("CreateAccountAssignment", assigned, both),
+        identity_center("DeleteAccountAssignment", unassigned, both),
+        identity_center(
+            "TagResource",
+            json!({ "ResourceArn": admin, "Tags": [{ "Key": "a", "Value": "b" }] }),
+            both,
+        ),
+        identity_center(
+            "UntagResource",
+            json!({ "ResourceArn": admin, "TagKeys": ["note"] }),
+            both,
+        ),
+        identity_center(
+            "DeletePermissionsBoundaryFromPermissionSet",
+            json!({ "PermissionSetArn": arn(2) }),
+            &[
+                "changed permission_sets/9=,+@-x.json",
+                "changed terraform/ssoadmin_permission_set.9=,+@-x.tf",
+            ],
+        ),
+        identity_center(
+            "DeletePermissionSet",
+            json!({ "PermissionSetArn": arn(3) }),
+            &[
+                "removed permission_sets/Ad.min.json",
+                "removed terraform/ssoadmin_permission_set.Ad.min.tf",
+            ],
+        ),
+    ]
+}
