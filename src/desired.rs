@@ -900,7 +900,9 @@ fn resource(
         _ => false,
     };
     let is_compared = |name: &String, node: &Node| {
-        of.written.contains(&name.as_str()) && !is_left_out(name, node)
+        of.written.contains(&name.as_str())
+            && !of.of_provider.contains(&name.as_str())
+            && !is_left_out(name, node)
     };
     let arguments = arguments
         .into_iter()

@@ -68,7 +68,7 @@ pub fn state(resources: &[KnownResource]) -> State {
 
 /// The value of an argument to compare; none: it is what the provider takes anyway.
 pub fn argument(of: &ResourceType, name: &str, value: Json) -> Option<Argument> {
-    if is_default(of, name, &value) {
+    if is_default(of, name, &value) || of.of_provider.contains(&name) {
         return None;
     }
     match of.document {

@@ -154,6 +154,8 @@ pub struct ResourceType {
     /// What the provider takes where an argument is not given, unless that is an empty value.
     pub defaults: &'static [(&'static str, &'static str)],
     pub written: &'static [&'static str],
+    /// Written arguments that a file may leave to the provider's block: they are not compared.
+    pub of_provider: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
     /// The argument that lists what one resource is about, where we write a resource for each.
@@ -172,6 +174,7 @@ impl ResourceType {
         also_declared_by: &[],
         defaults: &[],
         written: &[],
+        of_provider: &[],
         left_out: &[("id", "the provider computes it")],
         each: None,
     };

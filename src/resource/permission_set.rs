@@ -40,7 +40,8 @@ pub static KIND: Kind = Kind {
             name: SET,
             import_id: "PERMISSION_SET_ARN,INSTANCE_ARN",
             identity: &["name"],
-            defaults: &[("session_duration", "PT1H"), DEFAULT_REGION],
+            defaults: &[("session_duration", "PT1H")],
+            of_provider: &["region"],
             written: &[
                 "description",
                 "instance_arn",
@@ -63,7 +64,7 @@ pub static KIND: Kind = Kind {
             identity: &["permission_set_arn"],
             owner: Some("permission_set_arn"),
             document: Some(("inline_policy", Dialect::Iam)),
-            defaults: &[DEFAULT_REGION],
+            of_provider: &["region"],
             written: &["inline_policy", "instance_arn", "permission_set_arn", "region"],
             left_out: PART_LEFT_OUT,
             ..ResourceType::PLAIN
@@ -78,7 +79,7 @@ pub static KIND: Kind = Kind {
                 "managed_policy_arns",
                 "permission_set_arn",
             )],
-            defaults: &[DEFAULT_REGION],
+            of_provider: &["region"],
             written: &["instance_arn", "managed_policy_arn", "permission_set_arn", "region"],
             left_out: PART_LEFT_OUT,
             ..ResourceType::PLAIN
@@ -97,7 +98,8 @@ pub static KIND: Kind = Kind {
                 "customer_managed_policy_reference",
                 "permission_set_arn",
             )],
-            defaults: &[("customer_managed_policy_reference.path", "/"), DEFAULT_REGION],
+            defaults: &[("customer_managed_policy_reference.path", "/")],
+            of_provider: &["region"],
             written: &[
                 "customer_managed_policy_reference",
                 "instance_arn",
@@ -112,10 +114,8 @@ pub static KIND: Kind = Kind {
             import_id: "PERMISSION_SET_ARN,INSTANCE_ARN",
             identity: &["permission_set_arn"],
             owner: Some("permission_set_arn"),
-            defaults: &[
-                ("permissions_boundary.customer_managed_policy_reference.path", "/"),
-                DEFAULT_REGION,
-            ],
+            defaults: &[("permissions_boundary.customer_managed_policy_reference.path", "/")],
+            of_provider: &["region"],
             written: &["instance_arn", "permission_set_arn", "permissions_boundary", "region"],
             left_out: PART_LEFT_OUT,
             ..ResourceType::PLAIN
@@ -125,7 +125,7 @@ pub static KIND: Kind = Kind {
             import_id: "PRINCIPAL_ID,PRINCIPAL_TYPE,ACCOUNT_ID,AWS_ACCOUNT,PERMISSION_SET_ARN,INSTANCE_ARN",
             identity: &["permission_set_arn", "target_id", "principal_type", "principal_id"],
             owner: Some("permission_set_arn"),
-            defaults: &[DEFAULT_REGION],
+            of_provider: &["region"],
             written: &[
                 "instance_arn",
                 "permission_set_arn",
@@ -250,7 +250,6 @@ const CUSTOMER_POLICY: &str = "aws_ssoadmin_customer_managed_policy_attachment";
 const BOUNDARY: &str = "aws_ssoadmin_permissions_boundary_attachment";
 const ASSIGNMENT: &str = "aws_ssoadmin_account_assignment";
 
-const DEFAULT_REGION: (&str, &str) = ("region", "us-east-1");
 const TIMEOUTS: (&str, &str) = ("timeouts", "how long Terraform waits; AWS holds no such value");
 const PART_LEFT_OUT: &[(&str, &str)] = &[("id", "the provider computes it"), TIMEOUTS];
 

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Cases, Change, Edit, change, document, tags};
+use super::support::module::Module;
+use super::support::python::Emulator;
+use super::support::raw_json::ACCOUNT;
+use super::support::repository::Repository;
+use super::{Cases, Change, Edit, assert_export_changes, change, document, tags};
 
 pub static CASES: Cases = Cases {
     kind: "permission sets",
@@ -210,4 +214,135 @@ fn changes() -> Vec<Change> {
             ],
         ),
     ]
+}
+
+const MAIN: &str = r#"terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {
+  region = "eu-central-1" # where the instance is
+}
+
+locals {
+  instance = "arn:aws:sso:::instance/ssoins-0123456789abcdef"
+  accounts = { live = "444455556666", test = "777788889999" }
+}
+
+# Whoever is on call.
+resource "aws_ssoadmin_permission_set" "on_call" {
+  name         = "Operators"
+  description  = "On call" # day and night
+  instance_arn = local.instance
+}
+
+resource "aws_ssoadmin_managed_policy_attachment" "on_call" {
+  for_each           = toset(["ReadOnlyAccess", "PowerUserAccess"])
+  instance_arn       = local.instance
+  permission_set_arn = aws_ssoadmin_permission_set.on_call.arn
+  managed_policy_arn = "arn:aws:iam::aws:policy/${each.key}"
+}
+
+resource "aws_ssoadmin_customer_managed_policy_attachment" "tools" {
+  instance_arn       = local.instance
+  permission_set_arn = aws_ssoadmin_permission_set.on_call.arn
+  customer_managed_policy_reference {
+    name = "tools" # in every account
+  }
+}
+
+resource "aws_ssoadmin_customer_managed_policy_attachment" "old" {
+  instance_arn       = local.instance
+  permission_set_arn = aws_ssoadmin_permission_set.on_call.arn
+  customer_managed_policy_reference {
+    name = "tools"
+    path = "/old/"
+  }
+}
+
+resource "aws_ssoadmin_permissions_boundary_attachment" "this" {
+  instance_arn       = local.instance
+  permission_set_arn = aws_ssoadmin_permission_set.on_call.arn
+
+  # Agreed with the auditors.
+  permissions_boundary {
+    customer_managed_policy_reference {
+      name = "boundary"
+      path = "/"
+    }
+  }
+}
+
+resource "aws_ssoadmin_account_assignment" "on_call" {
+  for_each           = local.accounts
+  instance_arn       = local.instance
+  permission_set_arn = aws_ssoadmin_permission_set.on_call.arn
+  principal_type     = "GROUP"
+  principal_id       = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+  target_type        = "AWS_ACCOUNT"
+  target_id          = each.value
+}
+"#;
+
+const ATTACHMENT: &str = "aws_ssoadmin_customer_managed_policy_attachment";
+
+/// Blocks within resources, labels of their own and loops are found again, and AWS's changes are made
+/// in them.
+#[test]
+fn what_people_wrote_is_edited_in_place() {
+    let account = json!({ "account": ACCOUNT, "permission_sets": [set(5, "Other")] });
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::start(Some(file.path()));
+    let repository = Repository::new();
+    repository.write("aws-iam-gitops.toml", "kinds = [\"identity_center\"]\n");
+    std::fs::create_dir(repository.root()).expect("a folder");
+    repository.write("terraform/main.tf", MAIN);
+    let module = Module::new(&repository.root(), &emulator);
+    module.plan();
+    module.apply();
+    let other = [
+        "added permission_sets/Operators.json",
+        "added permission_sets/Other.json",
+        "added terraform/ssoadmin_permission_set.Other.tf",
+    ];
+    assert_export_changes(&repository, &emulator, &other);
+    assert_eq!(module.plan().actions(), [""; 0]);
+
+    emulator.call(&format!(
+        r#"
+region, instance = "{REGION}", "{INSTANCE}"
+sets = client.ssoadmin("ListPermissionSets", region, InstanceArn=instance)["PermissionSets"]
+[arn] = [arn for arn in sets if arn != "{}"]
+def call(operation, **parameters):
+    client.ssoadmin(operation, region, InstanceArn=instance, PermissionSetArn=arn, **parameters)
+call("UpdatePermissionSet", Description="On duty", SessionDuration="PT8H")
+call("DetachCustomerManagedPolicyReferenceFromPermissionSet",
+     CustomerManagedPolicyReference={{"Name": "tools", "Path": "/old/"}})
+call("PutPermissionsBoundaryToPermissionSet", PermissionsBoundary={{
+     "CustomerManagedPolicyReference": {{"Name": "narrow", "Path": "/x/"}}}})
+"#,
+        arn(5)
+    ));
+    let changed = ["changed permission_sets/Operators.json", "changed terraform/main.tf"];
+    assert_export_changes(&repository, &emulator, &changed);
+    let old = MAIN.find(&format!("resource \"{ATTACHMENT}\" \"old\"")).expect("its block");
+    let end = old + MAIN[old..].find("\n}\n\n").expect("its end") + "\n}\n\n".len();
+    let expected = format!("{}{}", &MAIN[..old], &MAIN[end..])
+        .replace(
+            "  name         = \"Operators\"\n  description  = \"On call\"",
+            "  name             = \"Operators\"\n  description      = \"On duty\"",
+        )
+        .replace(
+            "  instance_arn = local.instance\n",
+            "  instance_arn     = local.instance\n  session_duration = \"PT8H\"\n",
+        )
+        .replace(
+            "      name = \"boundary\"\n      path = \"/\"\n",
+            "      name = \"narrow\"\n      path = \"/x/\"\n",
+        );
+    assert_eq!(repository.read("terraform/main.tf"), expected);
+    assert_eq!(module.plan().actions(), [""; 0]);
 }
