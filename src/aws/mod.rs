@@ -15,6 +15,7 @@ pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
 pub use secrets::Secrets;
 
 /// Where entities are read from.
+#[expect(clippy::large_enum_variant, reason = "a run has one, and moves it a few times")]
 pub enum Source {
     /// The AWS API.
     Live(Live),

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::support::module::Module;
 use super::support::python::Emulator;
 use super::support::raw_json::ACCOUNT;
+use super::support::refusing::Refusing;
 use super::support::repository::Repository;
+use super::support::run;
 use super::{Cases, Change, Edit, assert_export_changes, change, document, tags};
 
 pub static CASES: Cases = Cases {
@@ -345,4 +347,25 @@ call("PutPermissionsBoundaryToPermissionSet", PermissionsBoundary={{
         );
     assert_eq!(repository.read("terraform/main.tf"), expected);
     assert_eq!(module.plan().actions(), [""; 0]);
+}
+
+/// Whoever asks for permission sets where they cannot be read is told why.
+#[test]
+fn only_some_accounts_may_read_permission_sets() {
+    let emulator = Emulator::start(None);
+    let gate = Refusing::start(&emulator.endpoint);
+    let mut environment = emulator.environment();
+    environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL");
+    environment.push(("AWS_ENDPOINT_URL", gate.endpoint.clone()));
+    let repository = Repository::new();
+    repository.write("aws-iam-gitops.toml", "kinds = [\"permission_sets\"]\n");
+    for operation in ["ListInstances", "ListPermissionSets"] {
+        gate.refuse(operation);
+        let outcome = run::export(&environment, repository.folder(), &[]);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        let told =
+            "only the management account or a delegated administrator of IAM Identity Center";
+        assert!(outcome.stdout.contains(told), "{outcome}");
+        assert!(outcome.stdout.contains(operation), "{outcome}");
+    }
 }
