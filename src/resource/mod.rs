@@ -12,6 +12,7 @@ pub mod permission_set;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,6 +36,7 @@ pub static KINDS: &[&Kind] = &[
     &group::KIND,
     &user::KIND,
     &role::KIND,
+    &service_linked_role::KIND,
     &organizations_policy::KIND,
     &permission_set::KIND,
 ];
@@ -102,6 +104,11 @@ pub fn sync_permissions() -> BTreeSet<&'static str> {
 }
 
 impl Kind {
+    /// Whether it belongs to the organization, not to an account of it.
+    pub fn is_of_organization(&self) -> bool {
+        self.permissions.iter().all(|permission| !permission.starts_with("iam:"))
+    }
+
     /// What an entity, or a part of one, is called, and the name that its key holds.
     pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
         let part =
