@@ -23,7 +23,7 @@ pub static CASES: Cases = Cases {
             to: "\"PT4H\" # since May",
             address: "aws_ssoadmin_permission_set.Admin",
             arguments: &["session_duration"],
-            json: "permission_sets/Admin.json",
+            json: &["permission_sets/Admin.json"],
         },
         Edit {
             file: "terraform/ssoadmin_permission_set.Admin.tf",
@@ -31,7 +31,7 @@ pub static CASES: Cases = Cases {
             to: "Action   = [\"s3:GetObject\", \"s3:ListBucket\"]",
             address: "aws_ssoadmin_permission_set_inline_policy.Admin",
             arguments: &["inline_policy"],
-            json: "permission_sets/Admin.json",
+            json: &["permission_sets/Admin.json"],
         },
     ],
     changes,
