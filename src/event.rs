@@ -741,6 +741,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn calls_of_identity_center_touch_permission_sets() {
+        let set = "arn:aws:sso:::permissionSet/ssoins-72233af8ea2d1f14/ps-ae5d1fa1f80b684e";
+        let created = json!({"permissionSet": {"permissionSetArn": set}});
+        let created = identity_center("CreatePermissionSet", json!({"name": "x"}), created);
+        assert_eq!(touched(&created), one("permission sets", set));
+        let assigned = json!({"permissionSetArn": set, "targetId": "111122223333"});
+        let assigned = identity_center("CreateAccountAssignment", assigned, json!({}));
+        assert_eq!(touched(&assigned), one("permission sets", set));
+        for arn in [json!(null), json!("ps-ae5d1fa1f80b684e"), json!(format!("{set}/x"))] {
+            let record = json!({"permissionSetArn": arn});
+            let record = identity_center("UpdatePermissionSet", record, json!(null));
+            assert_eq!(touched(&record), all("permission sets"), "{arn}");
+        }
+        let application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1";
+        let tagged = json!({"resourceArn": application});
+        let tagged = identity_center("TagResource", tagged, json!({}));
+        assert!(matches!(touched(&tagged), Touched::Nothing(_)));
+        let signed_in = identity_center("Federate", json!(null), json!(null));
+        assert!(matches!(touched(&signed_in), Touched::Nothing(_)));
+    }
+
     /// Besides the calls of its API, IAM Identity Center has some of its console.
     #[test]
     fn calls_of_identity_center_that_may_change_something_are_known() {
@@ -856,24 +878,6 @@ mod tests {
         ] {
             assert_eq!(touched(&record), wanted, "{record:?}");
         }
-        let set = "arn:aws:sso:::permissionSet/ssoins-72233af8ea2d1f14/ps-ae5d1fa1f80b684e";
-        let created = json!({"permissionSet": {"permissionSetArn": set}});
-        let created = identity_center("CreatePermissionSet", json!({"name": "x"}), created);
-        assert_eq!(touched(&created), one("permission sets", set));
-        let assigned = json!({"permissionSetArn": set, "targetId": "111122223333"});
-        let assigned = identity_center("CreateAccountAssignment", assigned, json!({}));
-        assert_eq!(touched(&assigned), one("permission sets", set));
-        for arn in [json!(null), json!("ps-ae5d1fa1f80b684e"), json!(format!("{set}/x"))] {
-            let record = json!({"permissionSetArn": arn});
-            let record = identity_center("UpdatePermissionSet", record, json!(null));
-            assert_eq!(touched(&record), all("permission sets"), "{arn}");
-        }
-        let application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1";
-        let tagged = json!({"resourceArn": application});
-        let tagged = identity_center("TagResource", tagged, json!({}));
-        assert!(matches!(touched(&tagged), Touched::Nothing(_)));
-        let signed_in = identity_center("Federate", json!(null), json!(null));
-        assert!(matches!(touched(&signed_in), Touched::Nothing(_)));
         let tagged = organizations("TagResource", json!({"resourceId": "111122223333"}), json!({}));
         assert!(matches!(touched(&tagged), Touched::Nothing(_)));
         let arn = "arn:aws-cn:iam::aws:policy/job-function/ViewOnlyAccess";

@@ -1086,6 +1086,52 @@ mod tests {
     }
 
     #[test]
+    fn what_the_provider_refuses_or_cannot_import_is_no_terraform() {
+        let instance = instance_of(ARN).unwrap();
+        let problem = |member: &str, value: serde_json::Value| {
+            let mut set = serde_json::json!({
+                "InstanceArn": instance, "PermissionSetArn": ARN, "Name": "a"
+            });
+            set[member] = value;
+            let set = (KIND.parse)(&set.to_string()).unwrap();
+            set.json_only().map(|reason| reason.to_string())
+        };
+        let policy = |name: &str| serde_json::json!([{ "Name": name }]);
+        let assignment = |account: &str, kind: &str, id: &str| serde_json::json!([{ "AccountId": account, "PrincipalType": kind, "PrincipalId": id }]);
+        let id = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+        for (member, value) in [
+            ("Name", "Admin".into()),
+            ("Description", "é".repeat(350).into()),
+            ("Description", "".into()),
+            ("RelayState", "https://x".into()),
+            ("CustomerManagedPolicyReferences", policy("b")),
+            (
+                "PermissionsBoundary",
+                serde_json::json!({ "CustomerManagedPolicyReference": { "Name": "a,b" } }),
+            ),
+            ("AccountAssignments", assignment("111122223333", "USER", id)),
+        ] {
+            assert_eq!(problem(member, value), None, "{member}");
+        }
+        for (member, value) in [
+            ("Name", "a/b".into()),
+            ("Name", "x".repeat(33).into()),
+            ("PermissionSetArn", "arn:aws:sso:::permissionSet/ssoins-1/ps-1".into()),
+            ("Description", "é".repeat(351).into()),
+            ("RelayState", "é".into()),
+            ("CustomerManagedPolicyReferences", policy("a,b")),
+            ("CustomerManagedPolicyReferences", policy("")),
+            ("AttachedManagedPolicies", serde_json::json!([{ "Name": "x", "Arn": "x" }])),
+            ("PermissionsBoundary", serde_json::json!({})),
+            ("AccountAssignments", assignment("1", "USER", id)),
+            ("AccountAssignments", assignment("111122223333", "ROBOT", id)),
+            ("AccountAssignments", assignment("111122223333", "USER", "x")),
+        ] {
+            assert!(problem(member, value).is_some(), "{member}");
+        }
+    }
+
+    #[test]
     fn names_that_differ_by_case_alone_are_told_and_two_of_one_name_are_left() {
         let set = |name: &str, id: &str| PermissionSet {
             instance_arn: String::new(),

@@ -104,8 +104,11 @@ fn account() -> Value {
     let mut bounded = set(2, "9=,+@-x");
     bounded["PermissionsBoundary"] =
         json!({ "ManagedPolicyArn": "arn:aws:iam::aws:policy/PowerUserAccess" });
+    // The provider cannot import it, so it is raw JSON only.
+    let mut comma = set(6, "Comma");
+    comma["CustomerManagedPolicyReferences"] = json!([{ "Name": "a,b", "Path": "/" }]);
     json!({ "permission_sets": [
-        admin, bounded, set(3, "Ad.min"), set(4, "Ad_min"), set(5, "Admin_override")
+        admin, bounded, set(3, "Ad.min"), set(4, "Ad_min"), set(5, "Admin_override"), comma
     ]})
 }
 
