@@ -142,6 +142,13 @@ struct ExportArguments {
     #[arg(long)]
     organizations_attachments: bool,
 
+    /// Write `*_exclusive` resources for roles, so that other policies that a role gets show in a plan
+    ///
+    /// Applying them takes away what is attached behind Git's back. Without them Terraform does not
+    /// look for policies that it does not know.
+    #[arg(long)]
+    exclusive: bool,
+
     /// Write Terraform without import blocks, to make everything anew in an empty account
     ///
     /// `aws-iam-gitops export --from ./iam --no-import --to ./restore` does it from the raw JSON
@@ -268,6 +275,7 @@ fn run_export(
         aws_managed: chosen(arguments.aws_managed),
         organizations_attachments: chosen(arguments.organizations_attachments),
         managed_elsewhere: chosen(arguments.managed_elsewhere),
+        exclusive: chosen(arguments.exclusive),
         imports: arguments.no_import.then_some(false),
         accounts: arguments.accounts.choices(),
         ..Choices::default()

@@ -35,6 +35,9 @@ pub struct Desired {
     by_address: HashMap<String, usize>,
     by_owner: HashMap<String, Vec<usize>>,
     opaque: Vec<Opaque>,
+    /// Whether `*_exclusive` resources are compared like others, and not taken for declarations of
+    /// what they list.
+    has_exclusive: bool,
 }
 
 /// One resource of the files, or one instance of it.
@@ -200,6 +203,10 @@ impl Entities {
 }
 
 impl Desired {
+    pub fn new(has_exclusive: bool) -> Desired {
+        Desired { has_exclusive, ..Desired::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -301,7 +308,7 @@ impl Desired {
                     continue;
                 }
                 for block in std::iter::once(&found).chain(&overriding) {
-                    note_covered(block, &scope, &mut opaque);
+                    note_covered(block, &scope, self.has_exclusive, &mut opaque);
                 }
                 let Some((_, written_as)) = resource_type(&found.address.resource_type) else {
                     continue;
@@ -715,7 +722,12 @@ fn imports<'a>(
 }
 
 /// What declares resources of other types inside itself, such as a role's `managed_policy_arns`.
-fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mut Vec<Opaque>) {
+fn note_covered<'a>(
+    found: &source::Resource<'a>,
+    scope: &Scope<'a>,
+    has_exclusive: bool,
+    opaque: &mut Vec<Opaque>,
+) {
     let block = found.block;
     let has = |name: &str| {
         block.attribute(name).is_some()
@@ -726,7 +738,8 @@ fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mu
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {
         for (by, argument, owner) in covered.also_declared_by {
-            if *by != found.address.resource_type || !has(argument) {
+            let is_compared = has_exclusive && by.ends_with("_exclusive");
+            if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }
             let owners = block.value(owner).and_then(|value| scope.node(value).value());
@@ -895,7 +908,7 @@ fn resource(
     }
     let is_left_out = |name: &str, node: &Node| match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => is_default(of, name, value),
-        Content::List(items) => items.is_empty(),
+        Content::List(items) => items.is_empty() && !of.sets.contains(&name),
         Content::Object(members) => members.is_empty(),
         _ => false,
     };

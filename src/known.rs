@@ -97,7 +97,8 @@ pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
         Json::Null => true,
         Json::String(text) => text.is_empty() || default == Some(text),
         Json::Number(digits) => default == Some(digits),
-        Json::Array(items) => items.is_empty(),
+        // A set is not left out: where one may be empty, it has to be said.
+        Json::Array(items) => items.is_empty() && !of.sets.contains(&name),
         Json::Object(members) => members.is_empty(),
         Json::Bool(value) => default == Some(if *value { "true" } else { "false" }),
     }

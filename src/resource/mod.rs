@@ -275,6 +275,8 @@ pub struct Context {
     pub organizations_attachments: bool,
     /// Whether what something else manages is written all the same.
     pub managed_elsewhere: bool,
+    /// Whether `*_exclusive` resources are written.
+    pub exclusive: bool,
 }
 
 impl Context {

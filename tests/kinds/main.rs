@@ -161,7 +161,8 @@ fn emulator() -> Emulator {
 fn repository() -> Repository {
     let repository = Repository::new();
     let names: Vec<_> = KINDS.iter().map(|kind| kind_name(kind.plural)).collect();
-    let settings = format!("kinds = {names:?}\norganizations_attachments = true\n");
+    let settings =
+        format!("kinds = {names:?}\norganizations_attachments = true\nexclusive = true\n");
     repository.write("aws-iam-gitops.toml", &settings);
     repository
 }
