@@ -485,18 +485,24 @@ fn is_account(text: &str) -> bool {
 type OfNoKind = [(&'static str, &'static str)];
 
 const ACCOUNT_SETTING: &str = "this setting of the account is not exported";
+const APPLICATION: &str = "applications of IAM Identity Center are not exported";
 const CREDENTIAL: &str = "credentials are not exported";
 const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
 const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
+const INSTANCE: &str = "of IAM Identity Center, only permission sets are exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
+const PROVISIONING: &str =
+    "provisioning changes roles in accounts, of which IAM has events, and no permission set";
 const SERVER_CERTIFICATE: &str = "server certificates are not exported";
 const SERVICE_ACCESS: &str = "access of AWS services is not exported";
+const SIGN_IN: &str = "people who sign in change nothing";
 
 /// What may change something and concerns no kind.
-static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGANIZATIONS)];
+static OF_NO_KIND: &[(&str, &OfNoKind)] =
+    &[("iam", IAM), ("organizations", ORGANIZATIONS), ("sso", IDENTITY_CENTER)];
 
 static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
@@ -561,6 +567,65 @@ static ORGANIZATIONS: &OfNoKind = &[
     ("UpdateResponsibilityTransfer", INVITATION),
 ];
 
+static IDENTITY_CENTER: &OfNoKind = &[
+    ("AddRegion", INSTANCE),
+    ("AssociateDirectory", INSTANCE),
+    ("Authenticate", SIGN_IN),
+    ("CreateApplication", APPLICATION),
+    ("CreateApplicationAssignment", APPLICATION),
+    ("CreateApplicationInstance", APPLICATION),
+    ("CreateApplicationInstanceCertificate", APPLICATION),
+    ("CreateInstance", INSTANCE),
+    ("CreateInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("CreateManagedApplicationInstance", APPLICATION),
+    ("CreateToken", SIGN_IN),
+    ("CreateTrust", APPLICATION),
+    ("CreateTrustedTokenIssuer", APPLICATION),
+    ("DeleteApplication", APPLICATION),
+    ("DeleteApplicationAccessScope", APPLICATION),
+    ("DeleteApplicationAssignment", APPLICATION),
+    ("DeleteApplicationAuthenticationMethod", APPLICATION),
+    ("DeleteApplicationGrant", APPLICATION),
+    ("DeleteApplicationInstanceCertificate", APPLICATION),
+    ("DeleteInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("DeleteManagedApplicationInstance", APPLICATION),
+    ("DeleteTrust", APPLICATION),
+    ("DeleteTrustedTokenIssuer", APPLICATION),
+    ("DisassociateDirectory", INSTANCE),
+    ("Federate", SIGN_IN),
+    ("GetRoleCredentials", SIGN_IN),
+    ("ImportApplicationInstanceServiceProviderMetadata", APPLICATION),
+    ("Logout", SIGN_IN),
+    ("ProvisionApplicationInstanceForAWSAccount", PROVISIONING),
+    ("ProvisionPermissionSet", PROVISIONING),
+    ("ProvisionSAMLProvider", PROVISIONING),
+    ("PutApplicationAccessScope", APPLICATION),
+    ("PutApplicationAssignmentConfiguration", APPLICATION),
+    ("PutApplicationAuthenticationMethod", APPLICATION),
+    ("PutApplicationGrant", APPLICATION),
+    ("PutApplicationSessionConfiguration", APPLICATION),
+    ("PutMfaDeviceManagementForDirectory", INSTANCE),
+    ("RegisterClient", SIGN_IN),
+    ("RemoveRegion", INSTANCE),
+    ("StartDeviceAuthorization", SIGN_IN),
+    ("StartSSO", INSTANCE),
+    ("UpdateApplication", APPLICATION),
+    ("UpdateApplicationInstanceActiveCertificate", APPLICATION),
+    ("UpdateApplicationInstanceDisplayData", APPLICATION),
+    ("UpdateApplicationInstanceResponseConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceResponseSchemaConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceSecurityConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceServiceProviderConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceStatus", APPLICATION),
+    ("UpdateDirectoryAssociation", INSTANCE),
+    ("UpdateInstance", INSTANCE),
+    ("UpdateInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("UpdateManagedApplicationInstanceStatus", APPLICATION),
+    ("UpdateSSOConfiguration", INSTANCE),
+    ("UpdateTrust", APPLICATION),
+    ("UpdateTrustedTokenIssuer", APPLICATION),
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -586,6 +651,10 @@ mod tests {
     fn organizations(name: &str, request: Value, response: Value) -> Record {
         let source = "organizations.amazonaws.com".to_owned();
         Record { source, ..iam(name, request, response) }
+    }
+
+    fn identity_center(name: &str, request: Value, response: Value) -> Record {
+        Record { source: "sso.amazonaws.com".to_owned(), ..iam(name, request, response) }
     }
 
     fn hit(kind: &'static str, key: &str) -> Hit {
@@ -628,7 +697,8 @@ mod tests {
         let services: Value = serde_json::from_str(&text).expect("JSON");
         for (service, of_no_kind) in OF_NO_KIND {
             let source = format!("{service}.amazonaws.com");
-            let actions = services[&source].as_object().expect("an object");
+            let Some(actions) = services.get(&source) else { continue };
+            let actions = actions.as_object().expect("an object");
             let of_kinds = KINDS.iter().flat_map(|kind| kind.actions);
             let of_kinds: Vec<_> =
                 of_kinds.filter(|it| it.service == *service && !it.is_reported).collect();
@@ -653,6 +723,60 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn calls_of_identity_center_touch_permission_sets() {
+        let set = "arn:aws:sso:::permissionSet/ssoins-72233af8ea2d1f14/ps-ae5d1fa1f80b684e";
+        let created = json!({"permissionSet": {"permissionSetArn": set}});
+        let created = identity_center("CreatePermissionSet", json!({"name": "x"}), created);
+        assert_eq!(touched(&created), one("permission sets", set));
+        let assigned = json!({"permissionSetArn": set, "targetId": "111122223333"});
+        let assigned = identity_center("CreateAccountAssignment", assigned, json!({}));
+        assert_eq!(touched(&assigned), one("permission sets", set));
+        for arn in [json!(null), json!("ps-ae5d1fa1f80b684e"), json!(format!("{set}/x"))] {
+            let record = json!({"permissionSetArn": arn});
+            let record = identity_center("UpdatePermissionSet", record, json!(null));
+            assert_eq!(touched(&record), all("permission sets"), "{arn}");
+        }
+        let application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1";
+        let tagged = json!({"resourceArn": application});
+        let tagged = identity_center("TagResource", tagged, json!({}));
+        assert!(matches!(touched(&tagged), Touched::Nothing(_)));
+        let signed_in = identity_center("Federate", json!(null), json!(null));
+        assert!(matches!(touched(&signed_in), Touched::Nothing(_)));
+    }
+
+    /// Besides the calls of its API, IAM Identity Center has some of its console.
+    #[test]
+    fn calls_of_identity_center_that_may_change_something_are_known() {
+        let calls = "AddRegion AttachCustomerManagedPolicyReferenceToPermissionSet \
+            AttachManagedPolicyToPermissionSet CreateAccountAssignment CreateApplication \
+            CreateApplicationAssignment CreateInstance \
+            CreateInstanceAccessControlAttributeConfiguration CreatePermissionSet \
+            CreateTrustedTokenIssuer DeleteAccountAssignment DeleteApplication \
+            DeleteApplicationAccessScope DeleteApplicationAssignment \
+            DeleteApplicationAuthenticationMethod DeleteApplicationGrant \
+            DeleteInlinePolicyFromPermissionSet DeleteInstance \
+            DeleteInstanceAccessControlAttributeConfiguration DeletePermissionSet \
+            DeletePermissionsBoundaryFromPermissionSet DeleteTrustedTokenIssuer \
+            DetachCustomerManagedPolicyReferenceFromPermissionSet \
+            DetachManagedPolicyFromPermissionSet ProvisionPermissionSet \
+            PutApplicationAccessScope PutApplicationAssignmentConfiguration \
+            PutApplicationAuthenticationMethod PutApplicationGrant \
+            PutApplicationSessionConfiguration PutInlinePolicyToPermissionSet \
+            PutPermissionsBoundaryToPermissionSet RemoveRegion TagResource UntagResource \
+            UpdateApplication UpdateInstance \
+            UpdateInstanceAccessControlAttributeConfiguration UpdatePermissionSet \
+            UpdateTrustedTokenIssuer";
+        let of_kinds = KINDS.iter().flat_map(|kind| kind.actions);
+        let of_kinds = of_kinds.filter(|action| action.service == "sso");
+        let of_kinds = of_kinds.flat_map(|action| action.names.iter().copied());
+        let known: BTreeSet<&str> =
+            of_kinds.chain(IDENTITY_CENTER.iter().map(|(name, _)| *name)).collect();
+        let unknown: Vec<&str> =
+            calls.split_whitespace().filter(|call| !known.contains(call)).collect();
+        assert_eq!(unknown, [""; 0]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::aws::Account;
 use crate::desired::Desired;
 use crate::directory::Files;
 use crate::in_place::Edits;
+use crate::inventory::base_paths;
 use crate::known;
 use crate::known::KnownResource;
 use crate::module::{Module, body, with_imports_of, with_imports_of_existing};
@@ -421,8 +422,11 @@ fn base_files(
         }
         return Ok(found);
     };
-    let paths = named.iter().flat_map(|key| kind.base_paths(key));
-    for path in paths.chain(reading.entities.iter().map(|entity| entity.json_path())) {
+    let mut paths: Vec<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
+    for key in named {
+        paths.append(&mut base_paths(directory, kind, key)?);
+    }
+    for path in paths {
         if directory.has(&path)? {
             found.insert(path);
         }

@@ -43,6 +43,7 @@ pub struct Connection {
 pub struct Live {
     pub iam: aws_sdk_iam::Client,
     pub organizations: aws_sdk_organizations::Client,
+    pub identity_center: aws_sdk_ssoadmin::Client,
     pub account: Account,
     /// Who reads.
     pub principal: String,
@@ -98,9 +99,13 @@ impl Live {
         let organizations = aws_sdk_organizations::config::Builder::from(config)
             .retry_partition(retry_partition())
             .build();
+        let identity_center = aws_sdk_ssoadmin::config::Builder::from(config)
+            .retry_partition(retry_partition())
+            .build();
         Live {
             iam: aws_sdk_iam::Client::from_conf(iam),
             organizations: aws_sdk_organizations::Client::from_conf(organizations),
+            identity_center: aws_sdk_ssoadmin::Client::from_conf(identity_center),
             account,
             principal,
             aws_managed: connection.aws_managed,
@@ -119,6 +124,7 @@ impl Live {
         Live {
             iam: self.iam.clone(),
             organizations: self.organizations.clone(),
+            identity_center: self.identity_center.clone(),
             account: self.account.clone(),
             principal: self.principal.clone(),
             aws_managed,

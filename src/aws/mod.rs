@@ -19,6 +19,7 @@ pub use queue::{Queue, Unsent};
 pub use secrets::Secrets;
 
 /// Where entities are read from.
+#[expect(clippy::large_enum_variant, reason = "a run has one, and moves it a few times")]
 pub enum Source {
     /// The AWS API.
     Live(Live),
@@ -58,11 +59,13 @@ impl Account {
             .then(|| Account { id: id.to_owned(), partition: partition.to_owned() })
     }
 
-    /// Whether an entity with this ARN is to be read for the account: AWS's own policies are, and
-    /// organizations policies, which carry the management account's ID, whoever reads them.
+    /// Whether an entity with this ARN is to be read for the account: AWS's own policies are,
+    /// organizations policies, which carry the management account's ID, whoever reads them, and
+    /// what is of no account.
     pub fn owns(&self, arn: &str) -> bool {
         arn.contains(":organizations:")
             || arn.contains(":iam::aws:policy/")
+            || arn.starts_with("arn:") && arn.split(':').nth(4) == Some("")
             || Account::of_arn(arn).as_ref() == Some(self)
     }
 
@@ -101,6 +104,7 @@ mod tests {
         );
         assert!(!account.owns("arn:aws:iam::444455556666:role/x"));
         assert!(account.owns("arn:aws:iam::aws:policy/x"));
-        assert!(!account.owns("x"));
+        assert!(account.owns("arn:aws:sso:::permissionSet/ssoins-1/ps-1"));
+        assert!(!account.owns("x") && !account.owns("arn:aws:iam"));
     }
 }

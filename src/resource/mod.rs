@@ -12,6 +12,7 @@ pub mod openid_connect_provider;
 pub mod organizations_policy;
 pub mod parts;
 pub mod password_policy;
+pub mod permission_set;
 pub mod policy;
 mod principal;
 pub mod role;
@@ -47,6 +48,7 @@ pub static KINDS: &[&Kind] = &[
     &account_alias::KIND,
     &password_policy::KIND,
     &organizations_policy::KIND,
+    &permission_set::KIND,
 ];
 
 /// What is the same for all entities of one kind.
@@ -62,6 +64,8 @@ pub struct Kind {
     /// The word by which settings ask for the kind and its like; none: it is written unless settings
     /// say otherwise.
     pub asked_by: Option<&'static str>,
+    /// Whether the key of a [`Scope`] ends in the name by which an entity's files go.
+    pub do_keys_end_in_names: bool,
     /// The list of GetAccountAuthorizationDetails that its entities are in.
     pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
@@ -127,7 +131,7 @@ impl Kind {
         self.parts.iter().any(|(prefix, _)| key.starts_with(prefix))
     }
 
-    /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
+    /// Where the raw JSON of the entity with a key may lie, if the key tells: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
         let name = name_in(key);
         let mut names: Vec<_> = [self.case, Case::Ignored]
@@ -167,6 +171,8 @@ pub struct ResourceType {
     /// What the provider takes where an argument is not given, unless that is an empty value.
     pub defaults: &'static [(&'static str, &'static str)],
     pub written: &'static [&'static str],
+    /// Written arguments that a file may leave to the provider's block: they are not compared.
+    pub of_provider: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
     /// The argument that lists what one resource is about, where we write a resource for each.
@@ -185,6 +191,7 @@ impl ResourceType {
         also_declared_by: &[],
         defaults: &[],
         written: &[],
+        of_provider: &[],
         left_out: &[("id", "the provider computes it")],
         each: None,
     };
@@ -371,6 +378,7 @@ impl Inventory {
 
 /// An entity that exists and could not be read.
 pub struct Unreadable {
+    /// Its name, or its key where the name is not known.
     pub name: String,
     pub error: CallError,
 }
@@ -414,7 +422,8 @@ impl Reading {
 
     /// Whether this reading proves that an entity of earlier is no more.
     pub fn is_gone(&self, base: &dyn Entity) -> bool {
-        let is_unreadable = || self.unreadable.iter().any(|entity| entity.name == base.name());
+        let is_it = |entity: &Unreadable| entity.name == base.name() || entity.name == base.key();
+        let is_unreadable = || self.unreadable.iter().any(is_it);
         self.absent.contains(base.key())
             || (self.complete.contains(base.folder()) && self.named.is_none() && !is_unreadable())
     }

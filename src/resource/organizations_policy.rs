@@ -42,6 +42,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_policy",
     case: Case::Counts,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: None,
     resource_types: &[
         ResourceType {

@@ -276,8 +276,7 @@ impl<'a> Steps<'a> {
         let mut is_more = false;
         for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {
             let resources = self.resources_of(candidate);
-            let name = candidate.entity().name().to_owned();
-            candidate.is_followed = self.desired.concerns(&resources, &name);
+            candidate.is_followed = self.desired.concerns(&resources, candidate.entity());
             let path = candidate.entity().terraform_path();
             if candidate.is_followed
                 && candidate.is_rendering

@@ -13,6 +13,7 @@ mod openid_connect_providers;
 mod organizations_policies;
 mod outputs;
 mod password_policies;
+mod permission_sets;
 mod policies;
 mod roles;
 mod saml_providers;
@@ -87,6 +88,7 @@ static CASES: &[&Cases] = &[
     &account_aliases::CASES,
     &password_policies::CASES,
     &organizations_policies::CASES,
+    &permission_sets::CASES,
 ];
 
 impl Edit {
@@ -201,8 +203,9 @@ fn written_arguments(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
             } else if line == "}" {
                 resource_type = None;
             } else if let (Some(of), Some(rest)) = (resource_type, line.strip_prefix("  "))
-                && let Some((argument, _)) = rest.split_once(" = ")
+                && let Some((argument, _)) = rest.split_once(" = ").or(rest.split_once(" {"))
                 && !rest.starts_with(' ')
+                && argument != "lifecycle"
             {
                 found.entry(of.to_owned()).or_default().insert(argument.trim().to_owned());
             }
