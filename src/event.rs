@@ -471,10 +471,8 @@ type OfNoKind = [(&'static str, &'static str)];
 
 const ACCOUNT_SETTING: &str = "settings of the account are not exported";
 const CREDENTIAL: &str = "credentials are not exported";
-const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
-const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
 const IDENTITY_PROVIDER: &str = "identity providers are not exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
@@ -550,15 +548,10 @@ static IAM: &OfNoKind = &[
 static ORGANIZATIONS: &OfNoKind = &[
     ("CancelHandshake", INVITATION),
     ("DeclineHandshake", INVITATION),
-    ("DeleteResourcePolicy", DELEGATION_POLICY),
-    ("DeregisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("DisableAWSServiceAccess", SERVICE_ACCESS),
     ("EnableAWSServiceAccess", SERVICE_ACCESS),
     ("InviteAccountToOrganization", INVITATION),
     ("InviteOrganizationToTransferResponsibility", INVITATION),
-    ("MoveAccount", "what is attached to an account moves with it"),
-    ("PutResourcePolicy", DELEGATION_POLICY),
-    ("RegisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("TerminateResponsibilityTransfer", INVITATION),
     ("UpdateResponsibilityTransfer", INVITATION),
 ];

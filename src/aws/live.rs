@@ -15,6 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
 use super::call::{call_error, in_time};
+use super::organization::{self, Organization};
 use super::whole_answer::WholeAnswers;
 use super::{Account, CallError};
 use crate::progress::Progress;
@@ -54,6 +55,7 @@ pub struct Live {
     permits: Semaphore,
     calls: AtomicUsize,
     details: OnceCell<Result<Details, CallError>>,
+    organization: OnceCell<Result<Organization, CallError>>,
 }
 
 /// All pages of GetAccountAuthorizationDetails; each kind takes its own part.
@@ -104,6 +106,7 @@ impl Live {
             permits: Semaphore::new(connection.concurrency),
             calls: AtomicUsize::new(0),
             details: OnceCell::new(),
+            organization: OnceCell::new(),
         }
     }
 
@@ -122,6 +125,7 @@ impl Live {
             permits: Semaphore::new(self.concurrency),
             calls: AtomicUsize::new(0),
             details: OnceCell::new(),
+            organization: OnceCell::new(),
         }
     }
 
@@ -193,6 +197,16 @@ impl Live {
             details
         };
         self.details.get_or_init(read).await.as_ref().map_err(Clone::clone)
+    }
+
+    /// The tree of the account's organization, read once for all kinds.
+    ///
+    /// # Errors
+    ///
+    /// Its roots cannot be listed; what else could not is in the answer.
+    pub async fn organization(&self) -> Result<&Organization, CallError> {
+        let read = || organization::read(self);
+        self.organization.get_or_init(read).await.as_ref().map_err(Clone::clone)
     }
 
     /// Waits before what is not found is looked up again, but not beyond the deadline.

@@ -6,12 +6,14 @@
 mod call;
 mod dump;
 mod live;
+mod organization;
 mod secrets;
 mod whole_answer;
 
 pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item, Page, Rank};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
+pub use organization::{Organization, Unit};
 pub use secrets::Secrets;
 
 /// Where entities are read from.

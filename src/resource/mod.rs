@@ -5,7 +5,12 @@
 //! provider arguments that are written or left out. Nothing outside this folder knows a kind.
 
 pub mod actions;
+pub mod delegated_administrator;
 pub mod group;
+mod organization;
+pub mod organization_resource_policy;
+pub mod organizational_unit;
+pub mod organizations_account;
 pub mod organizations_policy;
 pub mod parts;
 pub mod policy;
@@ -29,8 +34,17 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] =
-    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] = &[
+    &policy::KIND,
+    &group::KIND,
+    &user::KIND,
+    &role::KIND,
+    &organizational_unit::KIND,
+    &organizations_account::KIND,
+    &delegated_administrator::KIND,
+    &organization_resource_policy::KIND,
+    &organizations_policy::KIND,
+];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {
@@ -312,7 +326,7 @@ pub struct Reading {
     pub failures: Vec<Failure>,
     /// A listing that this principal may not have: a failure where there are files of the kind,
     /// which would stay as they are unnoticed.
-    pub refused: Option<CallError>,
+    pub refused: Option<Refused>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
     /// What files do not tell, so that Terraform is told to leave it alone.
@@ -337,6 +351,14 @@ impl Inventory {
     pub fn entities(&self) -> impl Iterator<Item = &dyn Entity> {
         self.readings.iter().flat_map(|(_, reading)| &reading.entities).map(Box::as_ref)
     }
+}
+
+/// What only the management account of an organization or a delegated administrator may read.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// `organizations policies of all types`.
+    pub what: String,
+    pub error: CallError,
 }
 
 /// An entity that exists and could not be read.

@@ -77,7 +77,11 @@ impl<'a> Steps<'a> {
                 json: false,
             })
             .collect();
-        self.summary.notes.extend(reading.notes.iter().cloned());
+        for note in &reading.notes {
+            if !self.summary.notes.contains(note) {
+                self.summary.notes.push(note.clone());
+            }
+        }
         self.summary.missing.extend(reading.missing.iter().cloned());
         for failure in &reading.failures {
             let error = format!("cannot read {}: {}", kind.plural, failure.error);
@@ -90,10 +94,8 @@ impl<'a> Steps<'a> {
         }
 
         let mut base_files = base_files(self.directory, kind, &reading)?;
-        if let Some(error) = reading.refused.clone().filter(|_| !base_files.is_empty()) {
-            let failure = Failure::from(error);
-            let error = format!("cannot read {} any more: {}", kind.plural, failure.error);
-            self.fail(Failure { error, ..failure });
+        if let Some(refused) = reading.refused.clone() {
+            self.refusals.push((refused, (!base_files.is_empty()).then_some(kind.plural)));
         }
         let mut entities = std::mem::take(&mut reading.entities);
         entities.sort_by_cached_key(|entity| entity.json_path());
