@@ -1,6 +1,7 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
 mod adopt;
+mod authorization_details;
 mod demo;
 mod guard;
 mod init;
@@ -65,6 +66,7 @@ enum Command {
     Adopt(adopt::AdoptCommand),
     Render(render::RenderCommand),
     Guard(guard::GuardCommand),
+    AuthorizationDetails(authorization_details::AuthorizationDetailsCommand),
     Init(Box<init::InitCommand>),
     Sanitize(sanitize::SanitizeCommand),
     Demo(demo::DemoCommand),
@@ -80,7 +82,7 @@ enum Command {
     /// To read it: aws-iam-gitops man export | man -l -
     Man {
         /// The command; without it, the page of the program
-        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "guard", "init", "sanitize", "demo", "completions", "man"])]
+        #[arg(value_parser = ["export", "sync", "event", "status", "adopt", "render", "guard", "authorization-details", "init", "sanitize", "demo", "completions", "man"])]
         command: Option<String>,
     },
 }
@@ -205,6 +207,9 @@ pub fn run() -> ExitCode {
         Command::Adopt(command) => adopt::adopt(command, arguments.quiet),
         Command::Render(command) => render::run(command),
         Command::Guard(command) => guard::run(&command),
+        Command::AuthorizationDetails(command) => {
+            authorization_details::run(command, arguments.quiet)
+        }
         Command::Init(command) => init::run(*command, arguments.quiet),
         Command::Sanitize(command) => sanitize::run(&command),
         Command::Demo(command) => demo::demo(&command),

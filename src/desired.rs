@@ -353,6 +353,17 @@ impl Desired {
                             address: found.address.to_string(),
                         });
                     }
+                    let is_of_several = |list| {
+                        arguments.get(list).is_some_and(|node: &Node| only_text(node).is_none())
+                    };
+                    if written_as.each.is_some_and(is_of_several) {
+                        opaque.push(Opaque {
+                            resource_type: written_as.name,
+                            owner: owner(written_as, &arguments),
+                            address: found.address.to_string(),
+                        });
+                        continue;
+                    }
                     let full_address = format!("{}{key}", found.address);
                     let import_ids = imports.get(&full_address).cloned().unwrap_or_default();
                     declared.push(Declared {
@@ -747,10 +758,28 @@ fn arguments<'a>(
 
 fn named_by(of: &ResourceType, arguments: &BTreeMap<String, Node>) -> Option<Vec<String>> {
     let value = |name: &&str| match arguments.get(*name) {
+        Some(node) if of.each == Some(*name) => only_text(node),
         Some(node) => node.text().map(str::to_owned),
         None => default(of, name),
     };
     of.identity.iter().map(value).collect()
+}
+
+/// The one text of a list of one.
+fn only_text(node: &Node) -> Option<String> {
+    match &node.content {
+        Content::List(items) => match items.as_slice() {
+            [item] => item.text().map(str::to_owned),
+            _ => None,
+        },
+        _ => match node.value()? {
+            Json::Array(items) => match items.as_slice() {
+                [Json::String(text)] => Some(text.clone()),
+                _ => None,
+            },
+            _ => None,
+        },
+    }
 }
 
 /// What the provider takes for an argument that is not given.

@@ -43,12 +43,15 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
             let value = block.attributes.iter().find(|(of, _)| of == name).map(|(_, it)| it);
             match value.map(|value| resolve(value, &body, &import_ids, entity)) {
                 Some(Json::String(text)) => text,
+                Some(Json::Array(items)) => match items.as_slice() {
+                    [Json::String(text)] => text.clone(),
+                    _ => String::new(),
+                },
                 _ => String::new(),
             }
         });
         let named_by: Vec<String> = named_by.collect();
-        let id = if written_as.has_lasting_id { id.to_owned() } else { named_by.join("/") };
-        let identity = (address.resource_type.to_string(), id);
+        let identity = (address.resource_type.to_string(), id.to_owned());
         Some(KnownResource { address, identity, named_by, resource })
     };
     blocks.filter_map(known).collect()

@@ -21,11 +21,13 @@
 //! 9. What Terraform plans to make of all that is judged before the apply: [`plan_guard`].
 //! 10. [`init`] writes what a repository needs around all that: the workflows that plan and apply,
 //!     whose output goes through [`sanitize`].
-//! 11. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 11. Other tools read the raw JSON as AWS's own listing: [`authorization_details`].
+//! 12. The [`summary`] says what happened, [`metrics`] how much of it.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`], [`plan_guard`] do no I/O.
 
+pub mod authorization_details;
 pub mod aws;
 pub mod cli;
 pub mod commit_message;
@@ -50,6 +52,7 @@ pub mod module;
 pub mod plan_guard;
 pub mod policy_document;
 pub mod progress;
+pub mod raw_json;
 pub mod reconcile;
 pub mod render;
 pub mod repository;

@@ -18,6 +18,7 @@ use crate::error::Refused;
 use crate::export::{self, kind_of_folder};
 use crate::invisible::visible;
 use crate::json::Json;
+use crate::raw_json;
 use crate::repository::hunks;
 use crate::repository::local::{self, Snapshot};
 use crate::resource::{Entity, Inventory, KINDS, Kind, Reading};
@@ -206,7 +207,7 @@ impl Proposal {
         let mut problems = Vec::new();
         let mut found: BTreeMap<String, Read> = BTreeMap::new();
         for kind in kinds(coverage) {
-            for path in raw_json(folder, kind)? {
+            for path in raw_json::paths(folder, kind)? {
                 let content = folder.read(&path)?.unwrap_or_default();
                 match entity(kind, &path, &content) {
                     Ok(entity) => drop(found.insert(path, (kind, entity, content))),
@@ -292,50 +293,13 @@ fn complete(kind: &Kind) -> Reading {
     Reading { complete: kind.folders.iter().copied().collect(), ..Reading::default() }
 }
 
-fn raw_json(files: &dyn Files, kind: &Kind) -> anyhow::Result<Vec<String>> {
-    let mut found = Vec::new();
-    for folder in kind.folders {
-        let names = files.files(folder)?.into_iter().filter(|name| name.ends_with(".json"));
-        found.extend(names.map(|name| format!("{folder}/{name}")));
-    }
-    Ok(found)
-}
-
 /// The entity that a raw JSON file holds.
 fn entity(kind: &Kind, path: &str, content: &[u8]) -> Result<Box<dyn Entity>, Problem> {
-    let text = std::str::from_utf8(content).map_err(|error| {
-        let before = content[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        Problem { line: Some(before + 1), ..Problem::at(path, "the text is not UTF-8".to_owned()) }
-    })?;
-    if let Some(fault) = no_object(text) {
-        return Err(Problem { line: Some(1), ..Problem::at(path, fault.to_owned()) });
-    }
-    let entity = (kind.parse)(text).map_err(|error| {
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or(&message);
-        Problem {
-            line: Some(error.line()),
-            column: Some(error.column()),
-            ..Problem::at(path, visible(message).into_owned())
-        }
-    })?;
-    let its_own = entity.json_path();
-    if its_own != path {
-        let (kind, name) = (kind.name, visible(entity.name()));
-        let fault = format!("it holds the {kind} `{name}`, whose file is `{}`", visible(&its_own));
-        return Err(Problem::at(path, fault));
-    }
-    Ok(entity)
-}
-
-/// Why a text is not even an object, where the parser's words would not help.
-fn no_object(text: &str) -> Option<&'static str> {
-    match text.trim_start().chars().next() {
-        None => Some("the file is empty: delete it, or write the entity's JSON"),
-        Some('\u{feff}') => Some("the file begins with a byte order mark, which JSON may not"),
-        Some('{') => None,
-        Some(_) => Some("the file does not hold a JSON object, `{…}`"),
-    }
+    raw_json::parse(kind, path, content).map_err(|fault| Problem {
+        line: fault.line,
+        column: fault.column,
+        ..Problem::at(path, fault.fault)
+    })
 }
 
 /// What no export would have written in a file that a person changed.

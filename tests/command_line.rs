@@ -99,7 +99,7 @@ mod usage {
             (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
             (
                 &["man", "nope"],
-                "[possible values: export, sync, event, status, adopt, render, guard, init, sanitize, demo, completions, man]",
+                "[possible values: export, sync, event, status, adopt, render, guard, authorization-details, init, sanitize, demo, completions, man]",
             ),
         ] {
             let place = Place::new();
@@ -128,6 +128,7 @@ mod usage {
             ("help_adopt", &["adopt", "--help"]),
             ("help_render", &["render", "--help"]),
             ("help_guard", &["guard", "--help"]),
+            ("help_authorization_details", &["authorization-details", "--help"]),
             ("help_init", &["init", "--help"]),
             ("help_sanitize", &["sanitize", "--help"]),
             ("help_demo", &["demo", "--help"]),
@@ -410,7 +411,9 @@ mod generated {
     fn completions_know_every_option() {
         for shell in ["bash", "zsh", "fish"] {
             let script = run(&["completions", shell]).stdout;
-            for command in ["export", "sync", "event", "render", "guard", "demo"] {
+            for command in
+                ["export", "sync", "event", "render", "guard", "authorization-details", "demo"]
+            {
                 assert!(script.contains(command), "{shell}: {command}");
                 for option in options(command) {
                     let name = if shell == "fish" { &option[2..] } else { &option };
@@ -436,7 +439,17 @@ mod generated {
 
     #[test]
     fn manual_page_is_roff_and_knows_every_option() {
-        let commands = ["export", "sync", "event", "render", "guard", "demo", "completions", "man"];
+        let commands = [
+            "export",
+            "sync",
+            "event",
+            "render",
+            "guard",
+            "authorization-details",
+            "demo",
+            "completions",
+            "man",
+        ];
         for arguments in [vec!["man"]].into_iter().chain(commands.map(|name| vec!["man", name])) {
             let page = run(&arguments).stdout;
             let start = page.lines().find(|line| line.starts_with(".TH "));
@@ -446,12 +459,15 @@ mod generated {
             );
             assert!(page.contains("\n.SH NAME\n"), "{arguments:?}");
         }
-        for command in ["export", "sync", "event", "render", "guard", "demo"] {
+        for command in
+            ["export", "sync", "event", "render", "guard", "authorization-details", "demo"]
+        {
             let page = run(&["man", command]).stdout.replace("\\-", "-");
             for option in options(command) {
                 assert!(page.contains(&option), "{command} {option}");
             }
-            let reads_aws = !["render", "guard", "demo"].contains(&command);
+            let reads_aws =
+                !["render", "guard", "authorization-details", "demo"].contains(&command);
             assert_eq!(page.contains("iam:GetAccountAuthorizationDetails"), reads_aws);
         }
     }

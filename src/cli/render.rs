@@ -183,7 +183,7 @@ fn place(problem: &Problem) -> String {
 
 /// Foreign text that neither a terminal nor the log of a workflow acts on. A runner of GitHub looks
 /// for `##[` anywhere in a line, and for `::` at its start, where foreign text never stands.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     let text = match text.split_once('\t') {
         Some(_) => text.replace('\t', "    "),
         None => text.to_owned(),

@@ -148,62 +148,152 @@ pub fn snapshot(
     folders: &[&str],
     revision: &str,
 ) -> anyhow::Result<Snapshot> {
-    let shown = || visible(&folder.to_string_lossy()).into_owned();
-    let refused = |error: String, hint: &'static str| anyhow::Error::new(Refused { error, hint });
-    let absolute = folder.canonicalize().with_context(|| format!("cannot find `{}`", shown()))?;
-    let git = git2::Repository::discover(&absolute).map_err(|error| match error.code() {
-        git2::ErrorCode::NotFound => {
-            refused(format!("`{}` is in no Git repository", shown()), NO_REPOSITORY)
-        }
-        git2::ErrorCode::Owner => refused(
-            format!("the Git repository of `{}` belongs to somebody else", shown()),
-            "`git config --global --add safe.directory '*'` says that it is to be trusted",
-        ),
-        _ => during("cannot open the Git repository of", folder, &error).into(),
-    })?;
-    let Some(root) = git.workdir().and_then(|root| root.canonicalize().ok()) else {
-        return Err(refused(format!("`{}` has no working tree", shown()), NO_REPOSITORY));
-    };
-    let below = absolute.strip_prefix(&root).unwrap_or(Path::new("")).join(prefix);
-    let hint = if git.is_shallow() { SHALLOW } else { NO_REVISION };
-    let no_commit = |name: &str| {
-        let error =
-            format!("the Git repository of `{}` has no commit `{}`", shown(), visible(name));
-        refused(error, hint)
-    };
-    let commit = |name: &str| {
-        let found = git.revparse_single(name).and_then(|object| object.peel_to_commit());
-        found.map_err(|_| no_commit(name))
-    };
-    let (base, head) = (commit(revision)?, commit("HEAD")?);
-    let common = git.merge_base(base.id(), head.id()).map_err(|_| {
+    let mut past = Past::open(folder, revision)?;
+    let head = past.commit_of("HEAD")?;
+    past.commit = past.git.merge_base(past.commit, head).map_err(|_| {
         let error = format!("`{}` and `HEAD` have no commit in common", visible(revision));
-        refused(error, hint)
+        anyhow::Error::new(Refused { error, hint: past.hint() })
     })?;
-    let read = || {
-        let tree = git.find_commit(common)?.tree()?;
-        let mut files = BTreeMap::new();
-        for name in folders {
-            let entry = match tree.get_path(&below.join(name)) {
-                Ok(entry) if entry.kind() == Some(git2::ObjectType::Tree) => entry,
-                Ok(_) => continue,
-                Err(error) if error.code() == git2::ErrorCode::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for file in &git.find_tree(entry.id())? {
-                let is_file = matches!(file.filemode(), 0o100_644 | 0o100_755 | 0o100_664);
-                if let Some(file_name) = file.name().ok().filter(|_| is_file) {
-                    let content = git.find_blob(file.id())?.content().to_vec();
-                    files.insert(format!("{name}/{file_name}"), content);
-                }
+    let mut files = BTreeMap::new();
+    for name in folders {
+        let path = if prefix.is_empty() { (*name).to_owned() } else { format!("{prefix}/{name}") };
+        let content = past.files(&path)?;
+        files
+            .extend(content.into_iter().map(|(file, content)| (format!("{name}/{file}"), content)));
+    }
+    Ok(Snapshot { commit: past.commit.to_string(), files })
+}
+
+/// A folder of a checkout as a commit has it. Paths are relative to the folder, with `/` between
+/// their parts; symbolic links and submodules are left out.
+pub struct Past {
+    git: git2::Repository,
+    folder: PathBuf,
+    /// Where the folder lies in the repository.
+    below: PathBuf,
+    commit: git2::Oid,
+}
+
+impl Past {
+    /// Finds a revision in the repository around a folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder is in no repository, or the revision is not there.
+    pub fn open(folder: &Path, revision: &str) -> anyhow::Result<Past> {
+        let shown = || visible(&folder.to_string_lossy()).into_owned();
+        let refused = |error: String, hint| anyhow::Error::new(Refused { error, hint });
+        let absolute =
+            folder.canonicalize().with_context(|| format!("cannot find `{}`", shown()))?;
+        let git = git2::Repository::discover(&absolute).map_err(|error| match error.code() {
+            git2::ErrorCode::NotFound => {
+                refused(format!("`{}` is in no Git repository", shown()), NO_REPOSITORY)
             }
+            git2::ErrorCode::Owner => refused(
+                format!("the Git repository of `{}` belongs to somebody else", shown()),
+                "`git config --global --add safe.directory '*'` says that it is to be trusted",
+            ),
+            _ => during("cannot open the Git repository of", folder, &error).into(),
+        })?;
+        let Some(root) = git.workdir().and_then(|root| root.canonicalize().ok()) else {
+            return Err(refused(format!("`{}` has no working tree", shown()), NO_REPOSITORY));
+        };
+        let below = absolute.strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
+        let mut past = Past { git, folder: folder.to_owned(), below, commit: git2::Oid::ZERO_SHA1 };
+        past.commit = past.commit_of(revision)?;
+        Ok(past)
+    }
+
+    /// The commit's ID.
+    pub fn commit(&self) -> String {
+        self.commit.to_string()
+    }
+
+    /// The content of a file; none: there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// The repository is damaged.
+    pub fn file(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let read = || {
+            let Some(entry) = self.entry(path)?.filter(is_file) else { return Ok(None) };
+            Ok(Some(self.git.find_blob(entry.id())?.content().to_vec()))
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
+    /// The files in a folder, by name; none where there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// The repository is damaged.
+    pub fn files(&self, path: &str) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        self.entries(path, is_file, |id| Ok(self.git.find_blob(id)?.content().to_vec()))
+    }
+
+    /// The names of the folders in a folder.
+    ///
+    /// # Errors
+    ///
+    /// The repository is damaged.
+    pub fn folders(&self, path: &str) -> anyhow::Result<Vec<String>> {
+        let is_folder = |entry: &git2::TreeEntry| entry.kind() == Some(git2::ObjectType::Tree);
+        Ok(self.entries(path, is_folder, |_| Ok(()))?.into_keys().collect())
+    }
+
+    fn entries<T>(
+        &self,
+        path: &str,
+        is_wanted: impl Fn(&git2::TreeEntry) -> bool,
+        read: impl Fn(git2::Oid) -> Result<T, git2::Error>,
+    ) -> anyhow::Result<BTreeMap<String, T>> {
+        let found = || {
+            let is_tree = |of: &git2::TreeEntry| of.kind() == Some(git2::ObjectType::Tree);
+            let Some(folder) = self.entry(path)?.filter(is_tree) else {
+                return Ok(BTreeMap::new());
+            };
+            let tree = self.git.find_tree(folder.id())?;
+            let wanted = tree.iter().filter(|entry| is_wanted(entry));
+            let named =
+                wanted.filter_map(|entry| Some((entry.name().ok()?.to_owned(), entry.id())));
+            named.map(|(name, id)| Ok((name, read(id)?))).collect()
+        };
+        found().map_err(|error| self.unreadable(&error))
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<git2::TreeEntry<'static>>, git2::Error> {
+        match self.git.find_commit(self.commit)?.tree()?.get_path(&self.below.join(path)) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(files)
-    };
-    let files = read().map_err(|error: git2::Error| {
-        during(&format!("cannot read commit `{common}` of"), folder, &error)
-    })?;
-    Ok(Snapshot { commit: common.to_string(), files })
+    }
+
+    fn commit_of(&self, revision: &str) -> anyhow::Result<git2::Oid> {
+        let found = self.git.revparse_single(revision).and_then(|object| object.peel_to_commit());
+        let found = found.map(|commit| commit.id());
+        found.map_err(|_| {
+            let folder = self.folder.to_string_lossy();
+            let error = format!(
+                "the Git repository of `{}` has no commit `{}`",
+                visible(&folder),
+                visible(revision)
+            );
+            Refused { error, hint: self.hint() }.into()
+        })
+    }
+
+    fn hint(&self) -> &'static str {
+        if self.git.is_shallow() { SHALLOW } else { NO_REVISION }
+    }
+
+    fn unreadable(&self, error: &git2::Error) -> anyhow::Error {
+        during(&format!("cannot read commit `{}` of", self.commit), &self.folder, error).into()
+    }
+}
+
+fn is_file(entry: &git2::TreeEntry) -> bool {
+    matches!(entry.filemode(), 0o100_644 | 0o100_755 | 0o100_664)
 }
 
 fn during(action: &str, folder: &Path, error: &git2::Error) -> GitError {

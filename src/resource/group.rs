@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_group",
     case: Case::Ignored,
     asked_by: None,
+    detail_list: Some("GroupDetailList"),
     resource_types: &[
         ResourceType {
             name: "aws_iam_group",

@@ -59,6 +59,8 @@ pub struct Kind {
     /// The word by which settings ask for the kind and its like; none: it is written unless settings
     /// say otherwise.
     pub asked_by: Option<&'static str>,
+    /// The list of GetAccountAuthorizationDetails that its entities are in.
+    pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
     /// The API permissions that reading all entities takes.
     pub permissions: &'static [&'static str],
@@ -159,8 +161,8 @@ pub struct ResourceType {
     pub written: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
-    /// Whether the import ID stays the same as long as [`ResourceType::identity`] does.
-    pub has_lasting_id: bool,
+    /// The argument that lists what one resource is about, where we write a resource for each.
+    pub each: Option<&'static str>,
 }
 
 impl ResourceType {
@@ -176,7 +178,7 @@ impl ResourceType {
         defaults: &[],
         written: &[],
         left_out: &[("id", "the provider computes it")],
-        has_lasting_id: true,
+        each: None,
     };
 }
 

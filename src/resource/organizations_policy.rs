@@ -42,6 +42,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_policy",
     case: Case::Counts,
     asked_by: None,
+    detail_list: None,
     resource_types: &[
         ResourceType {
             name: "aws_organizations_policy",

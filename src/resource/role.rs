@@ -31,6 +31,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_role",
     case: Case::Ignored,
     asked_by: None,
+    detail_list: Some("RoleDetailList"),
     resource_types: &[
         ResourceType {
             name: "aws_iam_role",

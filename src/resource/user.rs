@@ -19,7 +19,7 @@ use super::{
 use crate::aws::{CallError, DumpError, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
-use crate::terraform::{Body, Expression, resource};
+use crate::terraform::{Address, Body, Expression, label, resource};
 
 pub static KIND: Kind = Kind {
     name: "user",
@@ -28,6 +28,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_user",
     case: Case::Ignored,
     asked_by: None,
+    detail_list: Some("UserDetailList"),
     resource_types: &[
         ResourceType {
             name: "aws_iam_user",
@@ -70,13 +71,12 @@ pub static KIND: Kind = Kind {
         },
         ResourceType {
             name: "aws_iam_user_group_membership",
-            import_id: "USER/GROUP/…",
-            identity: &["user"],
+            import_id: "USER/GROUP",
+            identity: &["user", "groups"],
             owner: Some("user"),
-            sets: &["groups"],
+            each: Some("groups"),
             also_declared_by: &[("aws_iam_group_membership", "users", "users")],
             written: &["groups", "user"],
-            has_lasting_id: false,
             ..ResourceType::PLAIN
         },
     ],
@@ -283,13 +283,14 @@ impl Entity for User {
             &self.attached_managed_policies,
             context,
         );
-        if !self.group_list.is_empty() {
-            let groups = self.group_list.iter().map(|name| context.refer(&group::KIND, name));
-            let membership = address("aws_iam_user_group_membership", name);
+        // One for each: Terraform does not see a group that AWS adds to those of a resource.
+        for group in &self.group_list {
+            let membership =
+                Address::new("aws_iam_user_group_membership", label::joint(name, "in", group));
             let block = resource(&membership)
                 .attribute("user", at.attribute("name"))
-                .attribute("groups", Expression::List(groups.collect()));
-            body.import(&membership, format!("{name}/{}", self.group_list.join("/")), block);
+                .attribute("groups", Expression::List(vec![context.refer(&group::KIND, group)]));
+            body.import(&membership, format!("{name}/{group}"), block);
         }
         body
     }

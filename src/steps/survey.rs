@@ -19,7 +19,7 @@ impl<'a> Steps<'a> {
     /// Notes what entities mention that were not read: their files are as they were.
     pub(super) fn refer_to_unread(&mut self, inventory: &Inventory) -> anyhow::Result<()> {
         let mut seen = HashSet::new();
-        for (kind, reading) in inventory.readings.iter().filter(|(_, read)| read.named.is_some()) {
+        for (kind, reading) in &inventory.readings {
             let mut bases = Vec::new();
             for path in base_files(self.directory, kind, reading)? {
                 bases.extend(parse_base(self.directory, kind, &path)?.0);

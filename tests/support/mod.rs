@@ -19,6 +19,7 @@ pub mod module;
 pub mod python;
 pub mod random;
 pub mod raw_json;
+pub mod refusing;
 pub mod repository;
 pub mod run;
 pub mod runtime_api;

@@ -1,0 +1,475 @@
+//! What holds for every kind, driven by the table of kinds: zero diff, the circle, events, edits in
+//! place, refusals, files in place of calls. A kind without cases fails.
+//!
+//! All cases share one account, one repository and one module, so that kinds meet each other and
+//! Terraform is started a few times only.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod groups;
+mod organizations_policies;
+mod policies;
+mod roles;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use aws_iam_gitops::resource::KINDS;
+use aws_iam_gitops::settings::values::kind_name;
+use serde_json::{Map, Value, json};
+use support::bare::{Bare, git};
+use support::module::Module;
+use support::python::Emulator;
+use support::raw_json::ACCOUNT;
+use support::refusing::Refusing;
+use support::repository::{Repository, Summary, Tree, differences};
+
+/// What is known of one kind.
+pub struct Cases {
+    /// Its plural.
+    pub kind: &'static str,
+    /// What of it is in the account, as members of the emulator's account.
+    pub account: fn() -> Value,
+    /// How many resources that are.
+    pub resources: usize,
+    pub edits: &'static [Edit],
+    pub changes: fn() -> Vec<Change>,
+    /// What Terraform plans after the changes though AWS has it already, since the provider does not
+    /// look: applying it changes nothing.
+    pub unseen: &'static [&'static str],
+    /// Operations without which the kind is not known whole: `ListRoles`.
+    pub listings: &'static [&'static str],
+}
+
+/// What a person changes in Terraform.
+pub struct Edit {
+    pub file: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+    /// What Terraform updates.
+    pub address: &'static str,
+    /// The arguments in which it does.
+    pub arguments: &'static [&'static str],
+    /// The raw JSON that is written once AWS has it.
+    pub json: &'static str,
+}
+
+/// A change in AWS, and what CloudTrail records of it.
+pub struct Change {
+    /// In Python: `client.iam('TagUser', …)`.
+    pub call: String,
+    /// `iam`.
+    pub service: &'static str,
+    pub action: &'static str,
+    pub request: Value,
+    pub response: Value,
+    /// What the event writes: `changed users/alice.json`.
+    pub files: &'static [&'static str],
+}
+
+static CASES: &[&Cases] = &[
+    &policies::CASES,
+    &groups::CASES,
+    &users::CASES,
+    &roles::CASES,
+    &organizations_policies::CASES,
+];
+
+/// A call of IAM with these parameters, as the API and CloudTrail call them.
+pub fn iam(action: &'static str, request: Value, files: &'static [&'static str]) -> Change {
+    change("iam", action, &request, files)
+}
+
+/// A call of Organizations.
+pub fn organizations(
+    action: &'static str,
+    request: Value,
+    files: &'static [&'static str],
+) -> Change {
+    change("organizations", action, &request, files)
+}
+
+fn change(
+    service: &'static str,
+    action: &'static str,
+    parameters: &Value,
+    files: &'static [&'static str],
+) -> Change {
+    let mut call = format!("import json\nclient.{service}('{action}'");
+    let mut request = Map::new();
+    for (name, value) in parameters.as_object().expect("parameters") {
+        let text = Value::String(value.to_string()).to_string();
+        call.push_str(&format!(", {name}=json.loads({text})"));
+        request.insert(format!("{}{}", name[..1].to_lowercase(), &name[1..]), value.clone());
+    }
+    call.push(')');
+    let request = Value::Object(request);
+    Change { call, service, action, request, response: Value::Null, files }
+}
+
+/// A document that allows one action.
+pub fn document(action: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Sid": "One", "Effect": "Allow", "Action": [action], "Resource": "*" }]
+    })
+}
+
+/// Tags of an entity.
+pub fn tags(pairs: &[(&str, &str)]) -> Value {
+    pairs.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+}
+
+pub fn attached(arns: &[&str]) -> Value {
+    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    arns.iter().map(|arn| json!({ "PolicyName": name(arn), "PolicyArn": arn })).collect()
+}
+
+pub const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+
+/// One account with what all cases have.
+fn account() -> Value {
+    let mut account = Map::new();
+    account.insert("account".to_owned(), json!(ACCOUNT));
+    for cases in CASES {
+        let Value::Object(members) = (cases.account)() else { panic!("{}: no object", cases.kind) };
+        for (member, value) in members {
+            match (account.get_mut(&member), value) {
+                (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),
+                (None, value) => drop(account.insert(member, value)),
+                (Some(_), _) => panic!("`{member}` is there twice"),
+            }
+        }
+    }
+    Value::Object(account)
+}
+
+fn emulator() -> Emulator {
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    fs::write(file.path(), account().to_string()).expect("write the account");
+    Emulator::start(Some(file.path()))
+}
+
+/// A folder whose settings ask for every kind.
+fn repository() -> Repository {
+    let repository = Repository::new();
+    let names: Vec<_> = KINDS.iter().map(|kind| kind_name(kind.plural)).collect();
+    let settings = format!("kinds = {names:?}\norganizations_attachments = true\n");
+    repository.write("aws-iam-gitops.toml", &settings);
+    repository
+}
+
+fn files_in(tree: &Tree, folder: &str) -> Tree {
+    let files = tree.iter().filter(|(path, _)| path.starts_with(folder));
+    files.map(|(path, content)| (path.clone(), content.clone())).collect()
+}
+
+/// The arguments that Terraform files give to resources, by type.
+fn written_arguments(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for content in files_in(tree, "terraform/").values() {
+        let mut resource_type = None;
+        for line in content.lines() {
+            if let Some(rest) = line.strip_prefix("resource \"") {
+                resource_type = rest.split('"').next();
+            } else if line == "}" {
+                resource_type = None;
+            } else if let (Some(of), Some(rest)) = (resource_type, line.strip_prefix("  "))
+                && let Some((argument, _)) = rest.split_once(" = ")
+                && !rest.starts_with(' ')
+            {
+                found.entry(of.to_owned()).or_default().insert(argument.trim().to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn assert_export_changes(
+    repository: &Repository,
+    emulator: &Emulator,
+    expected: &[&str],
+) -> Summary {
+    let before = repository.tree();
+    let summary = repository.export(emulator, &[]);
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    let mut found = differences(&before, &repository.tree());
+    found.sort();
+    assert_eq!(found, expected, "{:#}", summary.0);
+    summary
+}
+
+#[test]
+fn every_kind_has_cases() {
+    let with_cases: Vec<_> = CASES.iter().map(|cases| cases.kind).collect();
+    let kinds: Vec<_> = KINDS.iter().map(|kind| kind.plural).collect();
+    assert_eq!(with_cases, kinds);
+    for cases in CASES {
+        assert!(cases.resources > 0 && !cases.edits.is_empty(), "{}", cases.kind);
+        assert!(!cases.listings.is_empty(), "{}", cases.kind);
+        let kind = KINDS.iter().find(|kind| kind.plural == cases.kind).expect("checked");
+        let changes = (cases.changes)();
+        // An action in which its changes are seen, and one by which an entity comes or goes.
+        let is_its = |change: &&Change| {
+            kind.actions.iter().any(|action| action.names.contains(&change.action))
+        };
+        assert!(changes.iter().all(|change| is_its(&change)), "{}", cases.kind);
+        let comes_or_goes = |file: &&str| !file.starts_with("changed ");
+        let files = || changes.iter().flat_map(|change| change.files);
+        assert!(files().any(|file| comes_or_goes(&file)), "{}", cases.kind);
+        assert!(files().any(|file| !comes_or_goes(&file)), "{}", cases.kind);
+    }
+}
+
+#[test]
+fn every_kind_goes_round() {
+    let emulator = emulator();
+    let repository = repository();
+    let first = repository.export(&emulator, &[]);
+    assert_export_changes(&repository, &emulator, &[]);
+    support::assert_formatted(&repository.root());
+
+    // All that can be written is, in some case.
+    let written = written_arguments(&repository.tree());
+    for resource_type in KINDS.iter().flat_map(|kind| kind.resource_types) {
+        let arguments = written.get(resource_type.name).cloned().unwrap_or_default();
+        let listed = resource_type.written.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(arguments, listed, "{}", resource_type.name);
+    }
+
+    let module = Module::new(&repository.root(), &emulator);
+    let plan = module.plan();
+    assert_eq!(plan.actions(), [""; 0]);
+    let types_of = |cases: &Cases| -> BTreeSet<&str> {
+        let kind = KINDS.iter().find(|kind| kind.plural == cases.kind).expect("a kind");
+        kind.resource_types.iter().map(|of| of.name).collect()
+    };
+    for cases in CASES {
+        let types = types_of(cases);
+        let imports = plan.imports();
+        let its: Vec<_> = imports
+            .iter()
+            .filter(|address| types.contains(address.split('.').next().unwrap_or_default()))
+            .collect();
+        assert_eq!(its.len(), cases.resources, "{}: {its:#?}\n{:#}", cases.kind, first.0);
+    }
+    assert_eq!(plan.imports().len(), plan.resources());
+    module.apply();
+    assert_eq!(module.plan().actions(), [""; 0]);
+
+    edits_go_to_aws(&repository, &module, &emulator);
+    events_are_written_between_comments(&repository, &module, &emulator);
+}
+
+/// What people edit is pending until it is applied, and then comes back as raw JSON alone.
+fn edits_go_to_aws(repository: &Repository, module: &Module, emulator: &Emulator) {
+    let edits: Vec<_> = CASES.iter().flat_map(|cases| cases.edits).collect();
+    for edit in &edits {
+        repository.edit(edit.file, edit.from, edit.to);
+    }
+    let summary = assert_export_changes(repository, emulator, &[]);
+    let pending: BTreeSet<_> = summary.names("pending").into_iter().collect();
+    assert_eq!(pending, edits.iter().map(|edit| edit.file).collect());
+    let plan = module.plan();
+    let actions: BTreeSet<_> = plan.actions().into_iter().collect();
+    let expected = edits.iter().map(|edit| format!("{} update", edit.address)).collect();
+    assert_eq!(actions, expected);
+    for edit in &edits {
+        assert_eq!(plan.changed_arguments(edit.address), edit.arguments, "{}", edit.address);
+    }
+    module.apply();
+    let edited = files_in(&repository.tree(), "terraform/");
+    let json: BTreeSet<_> = edits.iter().map(|edit| format!("changed {}", edit.json)).collect();
+    let json: Vec<_> = json.iter().map(String::as_str).collect();
+    assert_export_changes(repository, emulator, &json);
+    assert_eq!(files_in(&repository.tree(), "terraform/"), edited);
+    assert_eq!(module.plan().actions(), [""; 0]);
+}
+
+const COMMENT: &str = "  # agreed in the spring\n";
+
+/// With a comment in every resource, AWS changes, event after event: each writes what it touched, the
+/// comments stay, and in the end a full export and Terraform have nothing to do.
+fn events_are_written_between_comments(
+    repository: &Repository,
+    module: &Module,
+    emulator: &Emulator,
+) {
+    for (path, content) in files_in(&repository.tree(), "terraform/") {
+        let commented = content.lines().map(|line| match line.starts_with("resource \"") {
+            true => format!("{line}\n{COMMENT}"),
+            false => format!("{line}\n"),
+        });
+        repository.write(&path, &commented.collect::<String>());
+    }
+    assert_export_changes(repository, emulator, &[]);
+    let commented = files_in(&repository.tree(), "terraform/");
+    let bare = Bare::new();
+    commit(repository, &bare);
+    for (number, change) in CASES.iter().flat_map(|cases| (cases.changes)()).enumerate() {
+        emulator.call(&change.call);
+        let before = bare.head("main");
+        let record = bare.scratch("event.json");
+        fs::write(&record, record_of(number, &change).to_string()).expect("write the event");
+        let told = sync(&bare, emulator, &["event", record.to_str().expect("UTF-8")]);
+        let after = bare.head("main");
+        assert_ne!(before, after, "{}: no commit\n{told}", change.action);
+        let names = bare.git(&["diff", "--name-status", "--no-renames", "main~1", "main"]);
+        let found: BTreeSet<_> = names.lines().map(described).collect();
+        let expected = change.files.iter().map(|file| (*file).to_owned()).collect();
+        assert_eq!(found, expected, "{} {}\n{told}", change.action, change.request);
+    }
+    let head = bare.head("main");
+    sync(&bare, emulator, &["sync"]);
+    let all = bare.git(&["log", "-1", "-p", "main"]);
+    assert_eq!(bare.head("main"), head, "a full export has something to write:\n{all}");
+
+    let files = bare.files("main");
+    for path in files_in(&repository.tree(), "terraform/").keys() {
+        repository.remove(path);
+    }
+    for (path, content) in files.iter().filter(|(path, _)| path.starts_with("terraform/")) {
+        repository.write(path, content);
+    }
+    // What was there from the beginning and still is has its comment still.
+    for (path, content) in &commented {
+        let Some(now) = files.get(path) else { continue };
+        let headers = content.lines().filter(|line| line.starts_with("resource \""));
+        for header in headers.filter(|header| now.contains(*header)) {
+            assert!(now.contains(&format!("{header}\n{COMMENT}")), "{path}:\n{now}");
+        }
+    }
+    let unseen: BTreeSet<_> = CASES.iter().flat_map(|cases| cases.unseen).copied().collect();
+    let planned = module.plan().actions();
+    assert_eq!(planned.iter().map(String::as_str).collect::<BTreeSet<_>>(), unseen);
+    module.apply();
+    assert_eq!(module.plan().actions(), [""; 0]);
+    sync(&bare, emulator, &["sync"]);
+    assert_eq!(bare.head("main"), head, "applying what the provider did not see changed something");
+}
+
+/// `M\tusers/alice.json` as `changed users/alice.json`.
+fn described(line: &str) -> String {
+    let (status, path) = line.split_once('\t').expect("a status and a path");
+    let what = match status {
+        "A" => "added",
+        "D" => "removed",
+        _ => "changed",
+    };
+    format!("{what} {path}")
+}
+
+fn record_of(number: usize, change: &Change) -> Value {
+    json!({
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "IAMUser", "arn": format!("arn:aws:iam::{ACCOUNT}:user/carol"),
+            "accountId": ACCOUNT, "userName": "carol"
+        },
+        "eventTime": format!("2026-11-22T10:{:02}:{:02}Z", number / 60, number % 60),
+        "eventSource": format!("{}.amazonaws.com", change.service),
+        "eventName": change.action,
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.7",
+        "requestParameters": change.request,
+        "responseElements": change.response,
+        "eventID": format!("00000000-0000-0000-0000-{number:012}"),
+        "readOnly": false, "eventType": "AwsApiCall", "recipientAccountId": ACCOUNT
+    })
+}
+
+/// Commits a folder as the first commit of a repository.
+fn commit(repository: &Repository, bare: &Bare) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = folder.path();
+    git(clone, &["init", "--quiet", "--initial-branch=main"]);
+    let tree = repository.tree();
+    let settings = repository.read("aws-iam-gitops.toml");
+    let files = tree.iter().map(|(path, content)| (path.as_str(), content));
+    for (path, content) in files.chain([("aws-iam-gitops.toml", &settings)]) {
+        let path = clone.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("write");
+    }
+    git(clone, &["add", "."]);
+    let person = ["-c", "user.name=bob", "-c", "user.email=bob@example.com"];
+    git(clone, &[&person[..], &["commit", "--quiet", "-m", "first"]].concat());
+    git(clone, &["push", "--quiet", bare.path().to_str().expect("UTF-8"), "main"]);
+}
+
+/// Runs the program with the account and the repository; it must succeed.
+#[track_caller]
+fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
+        .args(arguments)
+        .arg("--quiet")
+        .env_clear()
+        .env("HOME", bare.scratch("home"))
+        .envs(emulator.environment())
+        .env("AWS_IAM_GITOPS_REPOSITORY", bare.path())
+        .env("AWS_IAM_GITOPS_PAUSE", "0")
+        .env("AWS_IAM_GITOPS_LEASE", "0")
+        .output()
+        .expect("the program runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whatever listing is refused: no file changes or goes, and the refusal is told.
+#[test]
+fn a_refused_listing_removes_nothing() {
+    let emulator = emulator();
+    let repository = repository();
+    repository.export(&emulator, &[]);
+    let before = repository.tree();
+    let gate = Refusing::start(&emulator.endpoint);
+    let mut environment = emulator.environment();
+    environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL");
+    environment.push(("AWS_ENDPOINT_URL", gate.endpoint.clone()));
+    for cases in CASES {
+        for listing in cases.listings {
+            gate.refuse(listing);
+            let outcome = support::run::export(&environment, repository.folder(), &["--quiet"]);
+            assert!(gate.count() > 0, "{}: `{listing}` is not called", cases.kind);
+            let changed = differences(&before, &repository.tree());
+            assert_eq!(changed, [""; 0], "{listing}: {outcome}");
+            assert_eq!(outcome.code, Some(1), "{listing}: {outcome}");
+            assert!(outcome.stderr.contains(listing), "{listing}: {outcome}");
+        }
+    }
+}
+
+/// What an export wrote is input of another one.
+#[test]
+fn raw_json_in_place_of_calls_gives_the_same_files() {
+    let emulator = emulator();
+    let first = repository();
+    first.export(&emulator, &[]);
+    let second = repository();
+    second.export_from(first.folder(), &[]);
+    let changed = differences(&first.tree(), &second.tree());
+    assert_eq!(changed, [""; 0]);
+}
+
+/// Whoever exports one kind alone changes no file of another.
+#[test]
+fn one_kind_alone_leaves_the_others_as_they_are() {
+    let emulator = emulator();
+    let repository = repository();
+    repository.export(&emulator, &[]);
+    let before = repository.tree();
+    let settings = repository.read("aws-iam-gitops.toml");
+    for kind in KINDS {
+        let rest = settings.lines().skip(1).collect::<Vec<_>>().join("\n");
+        let only = format!("kinds = [\"{}\"]\n{rest}\n", kind_name(kind.plural));
+        repository.write("aws-iam-gitops.toml", &only);
+        repository.export(&emulator, &[]);
+        assert_eq!(differences(&before, &repository.tree()), [""; 0], "{kind:?}");
+    }
+}

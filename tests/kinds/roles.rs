@@ -1,0 +1,55 @@
+//! Roles. What else there is to say of them is in tests of their own.
+
+use serde_json::{Value, json};
+
+use super::support::raw_json::{self, ACCOUNT};
+use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
+
+pub static CASES: Cases = Cases {
+    kind: "roles",
+    account,
+    // Two roles, an inline policy, an attachment, a profile.
+    resources: 5,
+    edits: &[Edit {
+        file: "terraform/iam_role.deploy.tf",
+        from: "\"What it is for\"",
+        to: "\"What it was for\"",
+        address: "aws_iam_role.deploy",
+        arguments: &["description"],
+        json: "roles/deploy.json",
+    }],
+    changes,
+    unseen: &[],
+    listings: &["GetAccountAuthorizationDetails", "ListRoles", "GetInstanceProfile"],
+};
+
+fn account() -> Value {
+    let mut deploy = raw_json::role("deploy", "/x/", "What it is for");
+    deploy["MaxSessionDuration"] = json!(7200);
+    deploy["RolePolicyList"] =
+        json!([{ "PolicyName": "state", "PolicyDocument": document("s3:GetObject") }]);
+    deploy["AttachedManagedPolicies"] = attached(&[READ_ONLY]);
+    deploy["PermissionsBoundary"] = json!({
+        "PermissionsBoundaryType": "Policy",
+        "PermissionsBoundaryArn": format!("arn:aws:iam::{ACCOUNT}:policy/boundary")
+    });
+    deploy["InstanceProfileList"] = json!([{
+        "Path": "/y/", "InstanceProfileName": "deploy", "InstanceProfileId": "AIPADEPLOY0000000000",
+        "Arn": format!("arn:aws:iam::{ACCOUNT}:instance-profile/y/deploy"),
+        "CreateDate": "2024-05-06T07:08:09Z", "Roles": [], "Tags": tags(&[("a", "b")])
+    }]);
+    deploy["Tags"] = tags(&[("team", "web")]);
+    json!({ "roles": [deploy, raw_json::role("reader", "/", "")] })
+}
+
+fn changes() -> Vec<Change> {
+    let both = &["changed roles/deploy.json", "changed terraform/iam_role.deploy.tf"];
+    vec![
+        iam("DetachRolePolicy", json!({ "RoleName": "deploy", "PolicyArn": READ_ONLY }), both),
+        iam(
+            "DeleteRole",
+            json!({ "RoleName": "reader" }),
+            &["removed roles/reader.json", "removed terraform/iam_role.reader.tf"],
+        ),
+    ]
+}

@@ -1,0 +1,116 @@
+//! Users, their policies and the groups that they are in.
+
+use serde_json::{Value, json};
+
+use super::support::raw_json::ACCOUNT;
+use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
+
+pub static CASES: Cases = Cases {
+    kind: "users",
+    account,
+    // Five users, two inline policies, three attachments, three memberships.
+    resources: 13,
+    edits: &[
+        Edit {
+            file: "terraform/iam_user.alice.tf",
+            from: "= \"web\"",
+            to: "= \"site\" # since May",
+            address: "aws_iam_user.alice",
+            arguments: &["tags", "tags_all"],
+            json: "users/alice.json",
+        },
+        Edit {
+            file: "terraform/iam_user.alice.tf",
+            from: "Action   = [\"s3:GetObject\"]",
+            to: "Action   = [\"s3:GetObject\", \"s3:ListBucket\"]",
+            address: "aws_iam_user_policy.alice__has__read",
+            arguments: &["policy"],
+            json: "users/alice.json",
+        },
+    ],
+    changes,
+    // The provider keeps a membership of no group; its end calls nothing.
+    unseen: &["aws_iam_user_group_membership.alice__in__x__dot__y delete"],
+    listings: &["GetAccountAuthorizationDetails"],
+};
+
+fn user(name: &str, path: &str) -> Value {
+    json!({
+        "Path": path, "UserName": name, "UserId": format!("AIDA{:0>17}", name.len()),
+        "Arn": format!("arn:aws:iam::{ACCOUNT}:user{path}{name}"),
+        "CreateDate": "2024-05-06T07:08:09Z",
+        "UserPolicyList": [], "GroupList": [], "AttachedManagedPolicies": [], "Tags": []
+    })
+}
+
+fn account() -> Value {
+    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/boundary");
+    let mut alice = user("alice", "/people/");
+    alice["UserPolicyList"] = json!([
+        { "PolicyName": "read", "PolicyDocument": document("s3:GetObject") },
+        { "PolicyName": "re.ad", "PolicyDocument": document("s3:${aws:username}%{x}") }
+    ]);
+    alice["GroupList"] = json!(["x.y", "Developers"]);
+    alice["AttachedManagedPolicies"] =
+        attached(&[READ_ONLY, &format!("arn:aws:iam::{ACCOUNT}:policy/ReadOnlyAccess"), &boundary]);
+    alice["PermissionsBoundary"] = json!({
+        "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary
+    });
+    alice["Tags"] = tags(&[("team", "web"), ("note", "\"${x}\" %{ é\t日本"), ("empty", "")]);
+    let mut plain = user("a_b", "/");
+    plain["GroupList"] = json!(["Developers"]);
+    json!({ "users": [
+        alice, plain, user("a.b", "/"), user("9=,+@-x", "/"), user("alice_override", "/")
+    ]})
+}
+
+fn changes() -> Vec<Change> {
+    let both = &["changed terraform/iam_user.alice.tf", "changed users/alice.json"];
+    vec![
+        iam(
+            "CreateUser",
+            json!({ "UserName": "bob" }),
+            &["added terraform/iam_user.bob.tf", "added users/bob.json"],
+        ),
+        iam(
+            "AddUserToGroup",
+            json!({ "UserName": "bob", "GroupName": "Developers" }),
+            &["changed terraform/iam_user.bob.tf", "changed users/bob.json"],
+        ),
+        iam("RemoveUserFromGroup", json!({ "UserName": "alice", "GroupName": "Builders" }), both),
+        iam(
+            "AttachUserPolicy",
+            json!({
+                "UserName": "alice", "PolicyArn": format!("arn:aws:iam::{ACCOUNT}:policy/x/bound.ary")
+            }),
+            both,
+        ),
+        iam("DetachUserPolicy", json!({ "UserName": "alice", "PolicyArn": READ_ONLY }), both),
+        iam(
+            "PutUserPolicy",
+            json!({
+                "UserName": "alice", "PolicyName": "read",
+                "PolicyDocument": document("s3:*").to_string()
+            }),
+            both,
+        ),
+        iam("DeleteUserPolicy", json!({ "UserName": "alice", "PolicyName": "re.ad" }), both),
+        iam("DeleteUserPermissionsBoundary", json!({ "UserName": "alice" }), both),
+        iam("UntagUser", json!({ "UserName": "alice", "TagKeys": ["note"] }), both),
+        iam(
+            "UpdateUser",
+            json!({ "UserName": "a.b", "NewUserName": "ab", "NewPath": "/x/" }),
+            &[
+                "added terraform/iam_user.ab.tf",
+                "added users/ab.json",
+                "removed terraform/iam_user.a.b.tf",
+                "removed users/a.b.json",
+            ],
+        ),
+        iam(
+            "DeleteUser",
+            json!({ "UserName": "9=,+@-x" }),
+            &["removed terraform/iam_user.9=,+@-x.tf", "removed users/9=,+@-x.json"],
+        ),
+    ]
+}
