@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_delegated_administrator",
     case: Case::Counts,
     asked_by: Some(organization::STRUCTURE),
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_organizations_delegated_administrator",
         import_id: "ACCOUNT_ID/SERVICE",

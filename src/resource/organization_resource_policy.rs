@@ -24,6 +24,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_resource_policy",
     case: Case::Counts,
     asked_by: Some(organization::STRUCTURE),
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_organizations_resource_policy",
         import_id: "RESOURCE_POLICY_ID",

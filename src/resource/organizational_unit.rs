@@ -26,6 +26,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_organizational_unit",
     case: Case::Counts,
     asked_by: Some(organization::STRUCTURE),
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_organizations_organizational_unit",
         import_id: "UNIT_ID",

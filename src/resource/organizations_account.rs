@@ -30,6 +30,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_account",
     case: Case::Counts,
     asked_by: Some(organization::STRUCTURE),
+    detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_organizations_account",
         import_id: "ACCOUNT_ID",
