@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::file_name::Case;
 use crate::json::Json;
 use crate::known::{KnownResource, is_default};
 use crate::reconcile::{Argument, Identity, Resource, State};
@@ -119,12 +120,13 @@ impl Entities {
         };
         let resource_type = main.address.resource_type.to_string();
         self.by_address.insert(main.address.to_string(), attributes.clone());
-        self.by_name.insert((resource_type, folded(&main.named_by)), attributes);
+        let named_by = folded(&resource_type, &main.named_by);
+        self.by_name.insert((resource_type, named_by), attributes);
     }
 
     /// Whether an entity goes by these values of [`ResourceType::identity`].
     pub fn has(&self, resource_type: &str, named_by: &[String]) -> bool {
-        self.by_name.contains_key(&(resource_type.to_owned(), folded(named_by)))
+        self.by_name.contains_key(&(resource_type.to_owned(), folded(resource_type, named_by)))
     }
 
     /// Gives a resource whose name the provider made the name of the one entity that it can be.
@@ -185,7 +187,7 @@ impl Entities {
                     Some(_) => {
                         let named_by: Vec<String> =
                             of.identity.iter().map(value).collect::<Option<_>>()?;
-                        self.by_name.get(&(of.name.to_owned(), folded(&named_by)))?
+                        self.by_name.get(&(of.name.to_owned(), folded(of.name, &named_by)))?
                     }
                 }
             }
@@ -453,29 +455,32 @@ impl Desired {
                 self.by_import.entry((resource_type.clone(), id.clone())).or_default().push(index);
             }
             if let Some(named_by) = &declared.named_by {
-                let key = (resource_type, folded(named_by));
+                let named_by = folded(&resource_type, named_by);
+                let key = (resource_type.clone(), named_by);
                 self.by_name.entry(key).or_default().push(index);
             }
             self.by_address.insert(declared.full_address.clone(), index);
             if let Some(owner) = &declared.owner {
-                self.by_owner.entry(owner.to_lowercase()).or_default().push(index);
+                let owner = spelled(case_of(&resource_type), owner);
+                self.by_owner.entry(owner).or_default().push(index);
             }
         }
     }
 
     /// Whether any file may say something of an entity.
-    pub fn concerns(&self, resources: &[KnownResource], name: &str) -> bool {
-        self.by_owner.contains_key(&name.to_lowercase())
+    pub fn concerns(&self, resources: &[KnownResource], entity: &dyn Entity) -> bool {
+        let name = spelled(entity.kind().case, entity.name());
+        self.by_owner.contains_key(&name)
             || resources.iter().any(|known| self.is_overridden(&known.address))
             || resources.iter().any(|known| {
-                let resource_type = known.address.resource_type.to_string();
                 self.by_import.contains_key(&known.identity)
-                    || self.by_name.contains_key(&(resource_type, folded(&known.named_by)))
+                    || self.by_name.contains_key(&known.key())
                     || self.by_address.contains_key(&known.address.to_string())
             })
-            || self.opaque.iter().any(|opaque| {
-                opaque.owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(name))
-            })
+            || self
+                .opaque
+                .iter()
+                .any(|opaque| opaque.owner.as_deref().is_some_and(|owner| is_named(entity, owner)))
     }
 
     fn is_overridden(&self, address: &Address) -> bool {
@@ -526,16 +531,15 @@ impl Desired {
                 found.doubled.get_or_insert((address(index), address(other)));
             }
             taken.extend(candidates);
-            let is_anothers = self.declared[index]
-                .owner
-                .as_deref()
-                .is_some_and(|owner| !owner.eq_ignore_ascii_case(entity.name()));
+            let is_anothers =
+                self.declared[index].owner.as_deref().is_some_and(|owner| !is_named(entity, owner));
             match is_anothers {
                 true => found.moved.insert(known.identity.clone(), index),
                 false => found.places.insert(known.identity.clone(), index),
             };
         }
-        for index in self.by_owner.get(&entity.name().to_lowercase()).into_iter().flatten() {
+        let name = spelled(entity.kind().case, entity.name());
+        for index in self.by_owner.get(&name).into_iter().flatten() {
             let declared = &self.declared[*index];
             let resource_type = declared.address.resource_type.to_string();
             let is_of_kind = entity.kind().resource_types.iter().any(|of| of.name == resource_type);
@@ -547,10 +551,7 @@ impl Desired {
         }
         let is_its = |opaque: &&Opaque| {
             entity.kind().resource_types.iter().any(|of| of.name == opaque.resource_type)
-                && opaque
-                    .owner
-                    .as_ref()
-                    .is_none_or(|owner| owner.eq_ignore_ascii_case(entity.name()))
+                && opaque.owner.as_ref().is_none_or(|owner| is_named(entity, owner))
         };
         let covered = self.opaque.iter().filter(is_its);
         found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
@@ -603,7 +604,7 @@ impl Desired {
     fn double(&self, candidates: &[usize], chosen: usize, known: &KnownResource) -> Option<usize> {
         let is_named = |index: &usize| {
             let named_by = self.declared[*index].named_by.as_deref();
-            named_by.is_some_and(|named_by| folded(named_by) == folded(&known.named_by))
+            named_by.is_some_and(|named_by| known.is_named_by(named_by))
         };
         let others = candidates.iter().filter(|index| **index != chosen);
         if is_named(&chosen) { others.copied().find(is_named) } else { None }
@@ -619,13 +620,11 @@ impl Desired {
         let resource_type = known.address.resource_type.to_string();
         let is_free = |index: &&usize| !taken.contains(index);
         let is_this = |index: &&usize| match &self.declared[**index].named_by {
-            Some(named_by) => {
-                folded(named_by) == folded(&known.named_by) || !is_others(&resource_type, named_by)
-            }
+            Some(named_by) => known.is_named_by(named_by) || !is_others(&resource_type, named_by),
             None => true,
         };
         let by_import = self.by_import.get(&known.identity).into_iter().flatten();
-        let by_name = self.by_name.get(&(resource_type.clone(), folded(&known.named_by)));
+        let by_name = self.by_name.get(&known.key());
         let is_unsaid = |index: &&usize| {
             let declared = &self.declared[**index];
             declared.named_by.is_none() && declared.import_ids.is_empty()
@@ -680,9 +679,40 @@ impl Declared {
     }
 }
 
+impl KnownResource {
+    /// What it is found by, other than its import ID.
+    fn key(&self) -> (String, Vec<String>) {
+        let resource_type = self.address.resource_type.to_string();
+        let named_by = folded(&resource_type, &self.named_by);
+        (resource_type, named_by)
+    }
+
+    fn is_named_by(&self, named_by: &[String]) -> bool {
+        self.key().1 == folded(&self.address.resource_type, named_by)
+    }
+}
+
+/// Whether AWS tells names of a resource type apart by case alone.
+fn case_of(of_type: &str) -> Case {
+    resource_type(of_type).map_or(Case::Counts, |(kind, _)| kind.case)
+}
+
 /// IAM's names are unique without regard to case.
-fn folded(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| name.to_lowercase()).collect()
+fn spelled(case: Case, name: &str) -> String {
+    match case {
+        Case::Ignored => name.to_lowercase(),
+        Case::Counts => name.to_owned(),
+    }
+}
+
+/// Values of [`ResourceType::identity`], to compare with others.
+pub fn folded(of_type: &str, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| spelled(case_of(of_type), name)).collect()
+}
+
+fn is_named(entity: &dyn Entity, name: &str) -> bool {
+    let case = entity.kind().case;
+    spelled(case, name) == spelled(case, entity.name())
 }
 
 /// Import IDs by the address they are imported to.

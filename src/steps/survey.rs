@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Candidate, LONGEST_PATH, Steps, Survey, base_files, is_gone, parse_base, settle};
 use crate::aws::Account;
-use crate::desired::Entities;
+use crate::desired::{Entities, folded};
 use crate::inventory::{base_of, spellings};
 use crate::invisible::visible;
 use crate::known;
@@ -278,8 +278,7 @@ impl<'a> Steps<'a> {
         let mut is_more = false;
         for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {
             let resources = self.resources_of(candidate);
-            let name = candidate.entity().name().to_owned();
-            candidate.is_followed = self.desired.concerns(&resources, &name);
+            candidate.is_followed = self.desired.concerns(&resources, candidate.entity());
             let path = candidate.entity().terraform_path();
             if candidate.is_followed
                 && candidate.is_rendering
@@ -302,8 +301,8 @@ impl<'a> Steps<'a> {
                 {
                     if index == 0 {
                         let resource_type = known.address.resource_type.to_string();
-                        let named_by = known.named_by.iter().map(|name| name.to_lowercase());
-                        self.actual_names.insert((resource_type, named_by.collect()));
+                        let named_by = folded(&resource_type, &known.named_by);
+                        self.actual_names.insert((resource_type, named_by));
                     }
                     self.actual_resources.insert(known.identity);
                 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Action, Candidate, Step, Steps, Survey};
-use crate::desired::Found;
+use crate::desired::{Found, folded};
 use crate::in_place::{Edit, Edits, merged};
 use crate::invisible::visible;
 use crate::known;
@@ -282,7 +282,7 @@ impl<'a> Steps<'a> {
         let left_out: Vec<_> = entities.flat_map(|entity| entity.left_out(&self.context)).collect();
         let left_out = left_out.iter().map(|address| address.resource_type.to_string()).collect();
         let is_others = |resource_type: &str, named_by: &[String]| {
-            let named_by = named_by.iter().map(|name| name.to_lowercase()).collect();
+            let named_by = folded(resource_type, named_by);
             self.actual_names.contains(&(resource_type.to_owned(), named_by))
         };
         let own = entity.terraform_path();

@@ -86,7 +86,6 @@ fn changes() -> Vec<Change> {
             json!({ "ResourceId": "444455556670", "TagKeys": ["a"] }),
             both,
         ),
-        organizations("CloseAccount", json!({ "AccountId": "444455556670" }), both),
         organizations(
             "RemoveAccountFromOrganization",
             json!({ "AccountId": "444455556671" }),
