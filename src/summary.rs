@@ -223,7 +223,7 @@ impl Summary {
             "{:<24}{:>9}{:>11}{:>9}{:>9}",
             "", "written", "unchanged", "removed", "skipped"
         )?;
-        for kind in &self.kinds {
+        for kind in self.kinds.iter().filter(|kind| kind.has_any()) {
             writeln!(
                 out,
                 "{:<24}{:>9}{:>11}{:>9}{:>9}",
@@ -332,6 +332,12 @@ impl Summary {
 }
 
 impl KindSummary {
+    /// Whether there is anything of the kind, in AWS or in Git.
+    fn has_any(&self) -> bool {
+        self.unchanged > 0
+            || !(self.written.is_empty() && self.removed.is_empty() && self.skipped.is_empty())
+    }
+
     /// Notes where an entity stands.
     pub fn stands(&mut self, entity: &dyn Entity, standing: Standing, detail: Option<String>) {
         let (key, name) = (entity.key().to_owned(), entity.name().to_owned());

@@ -16,6 +16,7 @@ pub mod parts;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,6 +40,7 @@ pub static KINDS: &[&Kind] = &[
     &group::KIND,
     &user::KIND,
     &role::KIND,
+    &service_linked_role::KIND,
     &organizational_unit::KIND,
     &organizations_account::KIND,
     &delegated_administrator::KIND,

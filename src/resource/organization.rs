@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::actions::Found;
+use super::organizations_policy::is_policy_id;
 use super::parts::Tag;
 use super::{Context, Kind, Reading, Refused, organizational_unit, organizations_account};
 use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Rank, Reason};
@@ -57,16 +58,11 @@ pub(super) fn account_key(id: &str, _: Option<&str>) -> Found {
 
 /// What was tagged, of the things that have such IDs.
 pub(super) fn tagged(id: &str, is_id: fn(&str) -> bool) -> Found {
+    let sorts = [is_unit_id, is_account_id, is_resource_policy_id, is_policy_id];
     match id {
         _ if is_id(id) => Found::Key(id.to_owned()),
         _ if is_root_id(id) => Found::Foreign("tags of the organization's root are not exported"),
-        _ if is_unit_id(id)
-            || is_account_id(id)
-            || id.starts_with("p-")
-            || id.starts_with("rp-") =>
-        {
-            Found::Foreign("of something else in the organization")
-        }
+        _ if sorts.iter().any(|is_sort| is_sort(id)) => Found::Foreign("of another kind"),
         _ => Found::Unclear,
     }
 }

@@ -156,7 +156,7 @@ fn id_in_record(id: &str, _: Option<&str>) -> Found {
 }
 
 /// `p-[0-9a-zA-Z_]{8,128}`.
-fn is_policy_id(text: &str) -> bool {
+pub(super) fn is_policy_id(text: &str) -> bool {
     text.strip_prefix("p-").is_some_and(|id| {
         (8..=128).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -101,6 +101,7 @@ impl FileSettings {
                 unknown => return Err(file.error(key.span(), unknown_key(unknown))),
             }
         }
+        settings.guard.kinds = settings.choices.kinds.clone().unwrap_or_default();
         Ok(settings)
     }
 }

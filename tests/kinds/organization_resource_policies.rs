@@ -17,7 +17,7 @@ pub static CASES: Cases = Cases {
         to: "\"Delegated\"",
         address: "aws_organizations_resource_policy.rp-a1b2c3d4",
         arguments: &["content"],
-        json: "organization_resource_policies/rp-a1b2c3d4.json",
+        json: &["organization_resource_policies/rp-a1b2c3d4.json"],
     }],
     changes,
     unseen: &[],

@@ -19,7 +19,7 @@ pub static CASES: Cases = Cases {
         to: "\"Production\"",
         address: "aws_organizations_organizational_unit.ou-a1b2-mmmmmmmm",
         arguments: &["name"],
-        json: "organizational_units/ou-a1b2-mmmmmmmm.json",
+        json: &["organizational_units/ou-a1b2-mmmmmmmm.json"],
     }],
     changes,
     unseen: &[],

@@ -18,7 +18,7 @@ pub static CASES: Cases = Cases {
             to: "aws_organizations_organizational_unit.ou-a1b2-mmmmmmmn.id",
             address: "aws_organizations_account.__444455556666",
             arguments: &["parent_id"],
-            json: "organizations_accounts/444455556666.json",
+            json: &["organizations_accounts/444455556666.json"],
         },
         Edit {
             file: "terraform/organizations_account.444455556667.tf",
@@ -26,7 +26,7 @@ pub static CASES: Cases = Cases {
             to: "= \"site\"",
             address: "aws_organizations_account.__444455556667",
             arguments: &["tags", "tags_all"],
-            json: "organizations_accounts/444455556667.json",
+            json: &["organizations_accounts/444455556667.json"],
         },
     ],
     changes,
