@@ -240,6 +240,37 @@ impl Summary {
         for kind in &self.kinds {
             kind.print_skipped(out)?;
         }
+        self.print_details(out)?;
+        for note in &self.notes {
+            writeln!(out, "\nnote: {note}")?;
+        }
+        if self.is_still() {
+            writeln!(out, "\nnothing changed, nothing written")?;
+        }
+        Ok(())
+    }
+
+    /// What is told of single files and entities, each after an empty line; nothing if there is none.
+    pub fn details(&self) -> String {
+        let mut out = String::new();
+        self.print_details(&mut out).expect("writing to a string");
+        out
+    }
+
+    /// Lets go of what neither [`Summary::details`] nor programs are told.
+    pub fn shrink(&mut self) {
+        for kind in &mut self.kinds {
+            kind.standings.retain(|entity| entity.standing == Standing::Conflicting);
+            kind.removed_keys = Vec::new();
+        }
+        for conflict in &mut self.conflicts {
+            conflict.git = Vec::new();
+            conflict.aws = FileChange::default();
+        }
+        self.edited = Vec::new();
+    }
+
+    fn print_details(&self, out: &mut String) -> fmt::Result {
         let files = |of: fn(&KindSummary) -> &Vec<String>| self.kinds.iter().flat_map(of).collect();
         print_files(
             out,
@@ -287,12 +318,6 @@ impl Summary {
         }
         for missing in &self.missing {
             writeln!(out, "  `{}`\n    {}", visible(&missing.command), missing.what)?;
-        }
-        for note in &self.notes {
-            writeln!(out, "\nnote: {note}")?;
-        }
-        if self.is_still() {
-            writeln!(out, "\nnothing changed, nothing written")?;
         }
         Ok(())
     }

@@ -109,6 +109,11 @@ pub fn sync_permissions() -> BTreeSet<&'static str> {
 }
 
 impl Kind {
+    /// Whether it belongs to the organization, not to an account of it.
+    pub fn is_of_organization(&self) -> bool {
+        self.permissions.iter().all(|permission| !permission.starts_with("iam:"))
+    }
+
     /// What an entity, or a part of one, is called, and the name that its key holds.
     pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
         let part =

@@ -16,7 +16,7 @@ use super::{
     Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
     delegated_administrator, organizations_policy, read_each,
 };
-use crate::aws::{Account, CallError, Dump, DumpError, Live, Page, Reason, Source};
+use crate::aws::{Account, CallError, Dump, DumpError, Live, Organization, Page, Reason, Source};
 use crate::file_name::Case;
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -51,7 +51,6 @@ pub static KIND: Kind = Kind {
         "organizations:ListAccounts",
         "organizations:ListAccountsForParent",
         "organizations:ListOrganizationalUnitsForParent",
-        "organizations:ListParents",
         "organizations:ListRoots",
         "organizations:ListTagsForResource",
     ],
@@ -341,7 +340,7 @@ fn read_dump(dump: &Dump) -> Reading {
 }
 
 /// Which accounts there are, one listing tells; in what they are, the listings of all parents. An
-/// account that moves meanwhile is in none of those or in two, and never missing.
+/// account that moves meanwhile may be in none of those or in two, and is not missing for that.
 async fn read_live(live: &Live) -> Reading {
     let mut reading = Reading::default();
     let tree = match live.organization().await {
@@ -358,35 +357,37 @@ async fn read_live(live: &Live) -> Reading {
             return reading;
         }
     };
-    reading.failures.extend(tree.failures.iter().cloned().map(Failure::from));
-    let mut places: HashMap<String, Vec<String>> = HashMap::new();
-    let parents: Vec<String> = tree.parents().map(str::to_owned).collect();
-    let mut answers = futures::stream::iter(parents)
-        .map(|parent| async move {
-            let ids = ids_in(live, &parent).await;
-            (parent, ids)
-        })
-        .buffer_unordered(live.concurrency);
-    while let Some((parent, answer)) = answers.next().await {
-        match answer {
-            Ok(ids) => {
-                ids.into_iter().for_each(|id| places.entry(id).or_default().push(parent.clone()))
-            }
-            // The unit is gone by now, and what was in it is elsewhere.
-            Err(error) if error.reason == Reason::NotFound => {}
-            Err(error) => reading.failures.push(error.into()),
-        }
+    let mut failures = tree.failures.clone();
+    let mut places = places(live, tree, &mut failures).await;
+    let is_placed = |account: &sdk::Account, places: &Places| {
+        places.get(account.id().unwrap_or_default()).is_some_and(|found| found.len() == 1)
+    };
+    if failures.is_empty() && !accounts.iter().all(|account| is_placed(account, &places)) {
+        places = self::places(live, tree, &mut failures).await;
     }
+    let is_whole = failures.is_empty();
+    reading.failures.extend(failures.into_iter().map(Failure::from));
     reading.set_complete("organizations_accounts");
-    let of = accounts.len();
-    let mut answers = futures::stream::iter(accounts)
+    let (placed, moving): (Vec<_>, Vec<_>) =
+        accounts.into_iter().partition(|account| is_placed(account, &places));
+    // Where a listing failed, that is said already.
+    for account in moving.into_iter().filter(|_| is_whole) {
+        let name = account.id.unwrap_or_default();
+        let error = CallError {
+            call: "organizations:ListAccountsForParent",
+            reason: Reason::Other,
+            message: "the account moved while the organization was read".to_owned(),
+        };
+        reading.unreadable.push(Unreadable { name, error });
+    }
+    let of = placed.len();
+    let mut answers = futures::stream::iter(placed)
         .map(|account| {
-            let places = places.get(account.id().unwrap_or_default());
-            let place = places.filter(|places| places.len() == 1).map(|places| places[0].clone());
+            let id = account.id().unwrap_or_default().to_owned();
+            let place = places[&id][0].clone();
             async move {
-                let id = account.id().unwrap_or_default().to_owned();
-                let found = complete(live, account, place).await;
-                (id, found)
+                let tags = organization::list_tags(live, &id).await;
+                (id, tags.map(|tags| OrganizationsAccount::of(account, place, tags)))
             }
         })
         .buffer_unordered(live.concurrency);
@@ -403,6 +404,33 @@ async fn read_live(live: &Live) -> Reading {
     }
     live.progress.stop("organizations accounts");
     reading
+}
+
+/// The roots and units that each account is in.
+type Places = HashMap<String, Vec<String>>;
+
+async fn places(live: &Live, tree: &Organization, failures: &mut Vec<CallError>) -> Places {
+    let mut places = Places::new();
+    let parents: Vec<String> = tree.parents().map(str::to_owned).collect();
+    let mut answers = futures::stream::iter(parents)
+        .map(|parent| async move {
+            let ids = ids_in(live, &parent).await;
+            (parent, ids)
+        })
+        .buffer_unordered(live.concurrency);
+    while let Some((parent, answer)) = answers.next().await {
+        match answer {
+            Ok(ids) => {
+                // A page that shifts while it is read has one of them twice.
+                let ids: BTreeSet<String> = ids.into_iter().collect();
+                ids.into_iter().for_each(|id| places.entry(id).or_default().push(parent.clone()));
+            }
+            // The unit is gone by now, and what was in it is elsewhere.
+            Err(error) if error.reason == Reason::NotFound => {}
+            Err(error) => failures.push(error),
+        }
+    }
+    places
 }
 
 /// There is no organization without an account, so an answer without one is none.
@@ -433,34 +461,23 @@ pub(super) async fn ids_in(live: &Live, parent: &str) -> Result<Vec<String>, Cal
     .await
 }
 
-/// Adds the tags to an account, and the parent where that is not known yet.
-async fn complete(
-    live: &Live,
-    account: sdk::Account,
-    place: Option<String>,
-) -> Result<OrganizationsAccount, CallError> {
-    let id = account.id.clone().unwrap_or_default();
-    let parent = async {
-        match place {
-            Some(place) => Ok(place),
-            None => organization::parent_of(live, &id).await,
-        }
-    };
-    let (parent, tags) = tokio::try_join!(parent, organization::list_tags(live, &id))?;
-    let mut account = OrganizationsAccount {
-        id: id.clone(),
-        arn: account.arn.unwrap_or_default(),
-        email: account.email.unwrap_or_default(),
-        name: account.name.unwrap_or_default(),
-        state: account.state.map(|state| state.as_str().to_owned()),
-        status: account.status.map(|status| status.as_str().to_owned()),
-        joined_method: account.joined_method.map(|method| method.as_str().to_owned()),
-        joined_timestamp: sdk_date(account.joined_timestamp.as_ref()),
-        parent_id: Some(parent),
-        tags: Some(tags),
-    };
-    account.normalize();
-    Ok(account)
+impl OrganizationsAccount {
+    fn of(account: sdk::Account, parent_id: String, tags: Vec<Tag>) -> OrganizationsAccount {
+        let mut account = OrganizationsAccount {
+            id: account.id.unwrap_or_default(),
+            arn: account.arn.unwrap_or_default(),
+            email: account.email.unwrap_or_default(),
+            name: account.name.unwrap_or_default(),
+            state: account.state.map(|state| state.as_str().to_owned()),
+            status: account.status.map(|status| status.as_str().to_owned()),
+            joined_method: account.joined_method.map(|method| method.as_str().to_owned()),
+            joined_timestamp: sdk_date(account.joined_timestamp.as_ref()),
+            parent_id: Some(parent_id),
+            tags: Some(tags),
+        };
+        account.normalize();
+        account
+    }
 }
 
 async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
@@ -470,14 +487,15 @@ async fn read_named(live: &Live, keys: &BTreeSet<String>) -> Reading {
 /// Reads one account; `None` when it is not in the organization.
 async fn describe(live: &Live, id: &str) -> Result<Option<OrganizationsAccount>, CallError> {
     let call = "organizations:DescribeAccount";
-    let read = async {
+    let account = async {
         let request = live.organizations.describe_account().account_id(id);
         let answer = live.call(call, request.send()).await?;
-        let account = answer.account.ok_or_else(|| CallError::empty(call))?;
-        complete(live, account, None).await
+        answer.account.ok_or_else(|| CallError::empty(call))
     };
-    match read.await {
-        Ok(account) => Ok(Some(account)),
+    let parent = organization::parent_of(live, id);
+    let tags = organization::list_tags(live, id);
+    match async { tokio::try_join!(account, parent, tags) }.await {
+        Ok((account, parent, tags)) => Ok(Some(OrganizationsAccount::of(account, parent, tags))),
         Err(error) if error.reason == Reason::NotFound => Ok(None),
         Err(error) => Err(error),
     }

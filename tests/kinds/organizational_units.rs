@@ -9,6 +9,8 @@ pub const TOP: &str = "ou-a1b2-zzzzzzzz";
 pub const MIDDLE: &str = "ou-a1b2-mmmmmmmm";
 pub const BESIDE: &str = "ou-a1b2-mmmmmmmn";
 
+pub const LONG: &str = "ou-a1b2-nnnnnnnn";
+
 pub static CASES: Cases = Cases {
     kind: "organizational units",
     account,
@@ -40,6 +42,8 @@ fn account() -> Value {
         unit(BESIDE, "prod", Some(TOP), json!([])),
         unit("ou-a1b2-aaaaaaaa", "\"${x}\" %{ é\t日本", Some(MIDDLE), json!([])),
         unit("ou-a1b2-00000000", "Prod", Some(BESIDE), json!([])),
+        // More bytes than the provider takes.
+        unit(LONG, &"é".repeat(100), None, json!([])),
     ]})
 }
 
@@ -60,6 +64,14 @@ fn changes() -> Vec<Change> {
             both,
         ),
         organizations("UntagResource", json!({ "ResourceId": TOP, "TagKeys": ["a"] }), both),
+        organizations(
+            "UpdateOrganizationalUnit",
+            json!({ "OrganizationalUnitId": LONG, "Name": "é" }),
+            &[
+                "added terraform/organizations_organizational_unit.ou-a1b2-nnnnnnnn.tf",
+                "changed organizational_units/ou-a1b2-nnnnnnnn.json",
+            ],
+        ),
         organizations(
             "DeleteOrganizationalUnit",
             json!({ "OrganizationalUnitId": "ou-a1b2-00000000" }),

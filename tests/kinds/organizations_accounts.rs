@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::organizational_units::{BESIDE, MIDDLE, TOP};
+use super::organizational_units::{BESIDE, LONG, MIDDLE, TOP};
 use super::support::raw_json::ACCOUNT;
 use super::{Cases, Change, Edit, organizations, tags};
 
@@ -10,7 +10,7 @@ pub static CASES: Cases = Cases {
     kind: "organizations accounts",
     account,
     // The management account, a closed one and one with a long name are raw JSON only.
-    resources: 4,
+    resources: 5,
     edits: &[
         Edit {
             file: "terraform/organizations_account.444455556666.tf",
@@ -60,6 +60,7 @@ fn account() -> Value {
         member("444455556669", &"long ".repeat(11), None),
         member("444455556670", "dev", Some(TOP)),
         member("444455556671", "Dev", None),
+        member("444455556672", "in a unit that the module does not declare", Some(LONG)),
     ]})
 }
 
