@@ -55,8 +55,8 @@ pub struct Live {
     deadline: Option<Instant>,
     permits: Semaphore,
     calls: AtomicUsize,
-    details: OnceCell<Result<Details, CallError>>,
-    organization: OnceCell<Result<Organization, CallError>>,
+    details: Box<OnceCell<Result<Details, CallError>>>,
+    organization: Box<OnceCell<Result<Organization, CallError>>>,
 }
 
 /// All pages of GetAccountAuthorizationDetails; each kind takes its own part.
@@ -112,8 +112,8 @@ impl Live {
             deadline: None,
             permits: Semaphore::new(connection.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
-            organization: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 
@@ -131,8 +131,8 @@ impl Live {
             deadline,
             permits: Semaphore::new(self.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
-            organization: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 

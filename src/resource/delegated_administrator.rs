@@ -117,7 +117,6 @@ impl Entity for DelegatedAdministrator {
     }
 
     /// The ID of the account.
-    #[expect(clippy::misnamed_getters, reason = "the ID is what AWS identifies it by")]
     fn name(&self) -> &str {
         &self.id
     }
@@ -188,7 +187,6 @@ impl FromDump for DelegatedAdministrator {
     fn arn(&self) -> &str {
         &self.arn
     }
-    #[expect(clippy::misnamed_getters, reason = "the ID is what AWS identifies it by")]
     fn name(&self) -> &str {
         &self.id
     }

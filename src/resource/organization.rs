@@ -276,6 +276,98 @@ mod tests {
         }
     }
 
+    /// What the AWS CLI prints, by file name, as the kind reads it.
+    fn read(kind: &'static Kind, files: &[(&str, &str)]) -> Reading {
+        let texts = files.iter().map(|(name, text)| {
+            let text = text.replace("ARN", "arn:aws:organizations::111122223333:");
+            Ok((std::path::PathBuf::from(name), text))
+        });
+        let dump = Dump::of_texts(texts, "files", None, false).expect("files of the AWS CLI");
+        futures::executor::block_on((kind.read)(&crate::aws::Source::Dump(dump)))
+    }
+
+    fn json_of(reading: &Reading, index: usize) -> serde_json::Value {
+        serde_json::from_slice(&reading.entities[index].json()).expect("JSON")
+    }
+
+    const UNIT: &str =
+        r#"{"Id": "ou-a1b2-aaaaaaaa", "Arn": "ARNou/o-x/ou-a1b2-aaaaaaaa", "Name": "a"}"#;
+    const ACCOUNT: &str = r#"{"Id": "444455556666", "Arn": "ARNaccount/o-x/444455556666", "Name": "a",
+        "Email": "a@b.example", "Status": "ACTIVE", "JoinedTimestamp": "2024-05-06T09:08:09.123000+02:00"}"#;
+
+    #[test]
+    fn parents_and_tags_of_units_are_in_files_of_their_own() {
+        let kind = &organizational_unit::KIND;
+        let list = format!("{{\"OrganizationalUnits\": [{UNIT}]}}");
+        let one = format!("{{\"OrganizationalUnit\": {UNIT}}}");
+        let alone = read(kind, &[("list.json", &list), ("one.json", &one)]);
+        assert_eq!(alone.entities.len(), 1);
+        assert!(alone.complete.is_empty() && alone.failures.is_empty());
+        let missing: Vec<_> = alone.missing.iter().map(|it| it.command.as_str()).collect();
+        let commands = [
+            "aws organizations list-parents --child-id ou-a1b2-aaaaaaaa",
+            "aws organizations list-tags-for-resource --resource-id ou-a1b2-aaaaaaaa",
+        ];
+        assert_eq!(missing, commands);
+        // The provider insists on a parent, and none is invented.
+        let reason = alone.entities[0].json_only().expect("raw JSON only").to_string();
+        assert_eq!(reason, "its parent is not known");
+
+        let parents = r#"{"Parents": [{"Id": "r-a1b2", "Type": "ROOT"}]}"#;
+        let tags = r#"{"Tags": [{"Key": "b", "Value": ""}, {"Key": "a", "Value": ""}]}"#;
+        let whole = [
+            ("list.json", list.as_str()),
+            ("list-parents.ou-a1b2-aaaaaaaa.json", parents),
+            ("list-tags-for-resource.ou-a1b2-aaaaaaaa.json", tags),
+        ];
+        let whole = read(kind, &whole);
+        assert!(whole.missing.is_empty() && whole.failures.is_empty());
+        assert!(whole.entities[0].json_only().is_none());
+        let json = json_of(&whole, 0);
+        assert_eq!((&json["ParentId"], &json["Tags"][0]["Key"]), (&"r-a1b2".into(), &"a".into()));
+    }
+
+    #[test]
+    fn account_whose_parent_no_file_tells_is_written_without_one() {
+        let kind = &organizations_account::KIND;
+        let list = format!("{{\"Accounts\": [{ACCOUNT}]}}");
+        let reading = read(kind, &[("list.json", &list)]);
+        assert_eq!(reading.missing.len(), 2);
+        let json = json_of(&reading, 0);
+        assert_eq!(json["State"], "ACTIVE");
+        assert_eq!(json["JoinedTimestamp"], "2024-05-06T07:08:09Z");
+        assert!(json.get("Status").is_none() && json.get("ParentId").is_none());
+        let entity = &reading.entities[0];
+        assert!(entity.json_only().is_none());
+        let text = crate::terraform::format::file(&entity.terraform(&Context::default()));
+        assert!(!text.contains("parent_id"), "{text}");
+        assert!(
+            text.contains("ignore_changes = [close_on_deletion, create_govcloud, tags, tags_all]"),
+            "{text}"
+        );
+        let management = list.replace("444455556666", "111122223333");
+        let reading = read(kind, &[("list.json", &management)]);
+        let reason = reading.entities[0].json_only().expect("raw JSON only").to_string();
+        assert!(reason.contains("management account"), "{reason}");
+    }
+
+    #[test]
+    fn services_of_administrators_are_in_files_of_their_own() {
+        let kind = &super::super::delegated_administrator::KIND;
+        let list = format!("{{\"DelegatedAdministrators\": [{ACCOUNT}]}}");
+        let reading = read(kind, &[("list.json", &list)]);
+        assert!(reading.entities[0].json_only().is_some() && reading.missing.len() == 1);
+        let services = r#"{"DelegatedServices": [{"ServicePrincipal": "ram.amazonaws.com"}]}"#;
+        let files = [("list.json", list.as_str()), ("services.444455556666.json", services)];
+        let reading = read(kind, &files);
+        assert!(reading.entities[0].json_only().is_none() && reading.missing.is_empty());
+        assert!(json_of(&reading, 0).get("Name").is_none());
+        // An administrator is no account by that.
+        let json = String::from_utf8(reading.entities[0].json()).expect("UTF-8");
+        let reading = read(&organizations_account::KIND, &[("x.json", &json)]);
+        assert!(reading.entities.is_empty() && reading.failures.is_empty());
+    }
+
     #[test]
     fn a_file_name_tells_whose_list_it_holds() {
         for (name, id) in [
