@@ -129,8 +129,7 @@ impl Entities {
 
     /// Whether an entity goes by these values of [`ResourceType::identity`].
     pub fn has(&self, resource_type: &str, named_by: &[String]) -> bool {
-        let named_by = folded(resource_type, named_by);
-        self.by_name.contains_key(&(resource_type.to_owned(), named_by))
+        self.by_name.contains_key(&(resource_type.to_owned(), folded(resource_type, named_by)))
     }
 
     /// Gives a resource whose name the provider made the name of the one entity that it can be.
@@ -191,8 +190,7 @@ impl Entities {
                     Some(_) => {
                         let named_by: Vec<String> =
                             of.identity.iter().map(value).collect::<Option<_>>()?;
-                        let named_by = folded(of.name, &named_by);
-                        self.by_name.get(&(of.name.to_owned(), named_by))?
+                        self.by_name.get(&(of.name.to_owned(), folded(of.name, &named_by)))?
                     }
                 }
             }
@@ -468,12 +466,13 @@ impl Desired {
             }
             if let Some(named_by) = &declared.named_by {
                 let named_by = folded(&resource_type, named_by);
-                let key = (resource_type, named_by);
+                let key = (resource_type.clone(), named_by);
                 self.by_name.entry(key).or_default().push(index);
             }
             self.by_address.insert(declared.full_address.clone(), index);
             if let Some(owner) = &declared.owner {
-                self.by_owner.entry(owner.to_lowercase()).or_default().push(index);
+                let owner = spelled(case_of(&resource_type), owner);
+                self.by_owner.entry(owner).or_default().push(index);
             }
         }
     }
@@ -483,23 +482,20 @@ impl Desired {
         self.owned(entity).next().is_some()
             || resources.iter().any(|known| self.is_overridden(&known.address))
             || resources.iter().any(|known| {
-                let resource_type = known.address.resource_type.to_string();
                 self.by_import.contains_key(&known.identity)
+                    || self.by_name.contains_key(&known.key())
                     || self.by_address.contains_key(&known.address.to_string())
-                    || {
-                        let named_by = folded(&resource_type, &known.named_by);
-                        self.by_name.contains_key(&(resource_type, named_by))
-                    }
             })
             || self
                 .opaque
                 .iter()
-                .any(|opaque| opaque.owner.as_deref().is_some_and(|owner| is_called(entity, owner)))
+                .any(|opaque| opaque.owner.as_deref().is_some_and(|owner| is_named(entity, owner)))
     }
 
     /// What hangs on an entity, by the name or the ARN in the argument that says so.
     fn owned(&self, entity: &dyn Entity) -> impl Iterator<Item = usize> {
-        let names = BTreeSet::from([entity.name().to_lowercase(), entity.arn().to_lowercase()]);
+        let case = entity.kind().case;
+        let names = BTreeSet::from([entity.name(), entity.arn()].map(|name| spelled(case, name)));
         names.into_iter().filter_map(|name| self.by_owner.get(&name)).flatten().copied()
     }
 
@@ -551,10 +547,8 @@ impl Desired {
                 found.doubled.get_or_insert((address(index), address(other)));
             }
             taken.extend(candidates);
-            let is_anothers = self.declared[index]
-                .owner
-                .as_deref()
-                .is_some_and(|owner| !is_called(entity, owner));
+            let is_anothers =
+                self.declared[index].owner.as_deref().is_some_and(|owner| !is_named(entity, owner));
             match is_anothers {
                 true => found.moved.insert(known.identity.clone(), index),
                 false => found.places.insert(known.identity.clone(), index),
@@ -572,7 +566,7 @@ impl Desired {
         }
         let is_its = |opaque: &&Opaque| {
             entity.kind().resource_types.iter().any(|of| of.name == opaque.resource_type)
-                && opaque.owner.as_deref().is_none_or(|owner| is_called(entity, owner))
+                && opaque.owner.as_ref().is_none_or(|owner| is_named(entity, owner))
         };
         let covered = self.opaque.iter().filter(is_its);
         found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
@@ -625,7 +619,7 @@ impl Desired {
     fn double(&self, candidates: &[usize], chosen: usize, known: &KnownResource) -> Option<usize> {
         let is_named = |index: &usize| {
             let named_by = self.declared[*index].named_by.as_deref();
-            named_by.is_some_and(|named_by| is_same_name(&known.address, named_by, &known.named_by))
+            named_by.is_some_and(|named_by| known.is_named_by(named_by))
         };
         let others = candidates.iter().filter(|index| **index != chosen);
         if is_named(&chosen) { others.copied().find(is_named) } else { None }
@@ -641,15 +635,11 @@ impl Desired {
         let resource_type = known.address.resource_type.to_string();
         let is_free = |index: &&usize| !taken.contains(index);
         let is_this = |index: &&usize| match &self.declared[**index].named_by {
-            Some(named_by) => {
-                is_same_name(&known.address, named_by, &known.named_by)
-                    || !is_others(&resource_type, named_by)
-            }
+            Some(named_by) => known.is_named_by(named_by) || !is_others(&resource_type, named_by),
             None => true,
         };
         let by_import = self.by_import.get(&known.identity).into_iter().flatten();
-        let named_by = folded(&resource_type, &known.named_by);
-        let by_name = self.by_name.get(&(resource_type.clone(), named_by));
+        let by_name = self.by_name.get(&known.key());
         let is_unsaid = |index: &&usize| {
             let declared = &self.declared[**index];
             declared.named_by.is_none() && declared.import_ids.is_empty()
@@ -704,21 +694,38 @@ impl Declared {
     }
 }
 
-/// Names in the spelling in which they are unique: mostly without regard to case.
-fn folded(of: &str, names: &[String]) -> Vec<String> {
-    match resource_type(of) {
-        Some((kind, _)) if kind.case != Case::Ignored => names.to_vec(),
-        _ => names.iter().map(|name| name.to_lowercase()).collect(),
+impl KnownResource {
+    /// What it is found by, other than its import ID.
+    fn key(&self) -> (String, Vec<String>) {
+        let resource_type = self.address.resource_type.to_string();
+        let named_by = folded(&resource_type, &self.named_by);
+        (resource_type, named_by)
+    }
+
+    fn is_named_by(&self, named_by: &[String]) -> bool {
+        self.key().1 == folded(&self.address.resource_type, named_by)
     }
 }
 
-fn is_same_name(address: &Address, one: &[String], other: &[String]) -> bool {
-    folded(&address.resource_type, one) == folded(&address.resource_type, other)
+/// Whether AWS tells names of a resource type apart by case alone.
+fn case_of(of_type: &str) -> Case {
+    resource_type(of_type).map_or(Case::Counts, |(kind, _)| kind.case)
+}
+
+/// A name in the spelling in which it is unique: mostly without regard to case.
+fn spelled(case: Case, name: &str) -> String {
+    if case == Case::Ignored { name.to_lowercase() } else { name.to_owned() }
+}
+
+/// Values of [`ResourceType::identity`], to compare with others.
+pub fn folded(of_type: &str, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| spelled(case_of(of_type), name)).collect()
 }
 
 /// Whether what names the owner of something means an entity.
-fn is_called(entity: &dyn Entity, owner: &str) -> bool {
-    owner.eq_ignore_ascii_case(entity.name()) || owner == entity.arn()
+fn is_named(entity: &dyn Entity, name: &str) -> bool {
+    let case = entity.kind().case;
+    spelled(case, name) == spelled(case, entity.name()) || name == entity.arn()
 }
 
 /// Import IDs by the address they are imported to.

@@ -487,10 +487,8 @@ type OfNoKind = [(&'static str, &'static str)];
 const ACCOUNT_SETTING: &str = "this setting of the account is not exported";
 const APPLICATION: &str = "applications of IAM Identity Center are not exported";
 const CREDENTIAL: &str = "credentials are not exported";
-const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
-const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
 const INSTANCE: &str = "of IAM Identity Center, only permission sets are exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
@@ -554,15 +552,10 @@ static IAM: &OfNoKind = &[
 static ORGANIZATIONS: &OfNoKind = &[
     ("CancelHandshake", INVITATION),
     ("DeclineHandshake", INVITATION),
-    ("DeleteResourcePolicy", DELEGATION_POLICY),
-    ("DeregisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("DisableAWSServiceAccess", SERVICE_ACCESS),
     ("EnableAWSServiceAccess", SERVICE_ACCESS),
     ("InviteAccountToOrganization", INVITATION),
     ("InviteOrganizationToTransferResponsibility", INVITATION),
-    ("MoveAccount", "what is attached to an account moves with it"),
-    ("PutResourcePolicy", DELEGATION_POLICY),
-    ("RegisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("TerminateResponsibilityTransfer", INVITATION),
     ("UpdateResponsibilityTransfer", INVITATION),
 ];
@@ -862,7 +855,15 @@ mod tests {
         ] {
             assert_eq!(touched(&record), wanted, "{record:?}");
         }
-        let tagged = organizations("TagResource", json!({"resourceId": "111122223333"}), json!({}));
+        for (id, kind) in [
+            ("111122223333", "organizations accounts"),
+            ("ou-a1b2-cdefgh34", "organizational units"),
+            ("rp-a1b2cdef", "organization resource policies"),
+        ] {
+            let tagged = organizations("TagResource", json!({"resourceId": id}), json!({}));
+            assert_eq!(touched(&tagged), one(kind, id));
+        }
+        let tagged = organizations("TagResource", json!({"resourceId": "r-a1b2"}), json!({}));
         assert!(matches!(touched(&tagged), Touched::Nothing(_)));
         let arn = "arn:aws-cn:iam::aws:policy/job-function/ViewOnlyAccess";
         let of_aws = iam("TagPolicy", json!({"policyArn": arn}), json!({}));
@@ -903,7 +904,9 @@ mod tests {
         for id in [json!(null), json!("p-"), json!("p-short"), json!("p-1234567/"), json!({})] {
             for (name, member) in [("UpdatePolicy", "policyId"), ("UntagResource", "resourceId")] {
                 let record = organizations(name, json!({member: id}), json!(null));
-                assert_eq!(touched(&record), all("organizations policies"), "{id}");
+                let Touched::These(hits) = touched(&record) else { panic!("{id}: {record:?}") };
+                assert!(hits.iter().all(|hit| hit.key.is_none()), "{id}: {hits:?}");
+                assert!(hits.iter().any(|hit| hit.kind == "organizations policies"), "{id}");
             }
         }
         for request in [json!(null), json!([]), json!("roleName"), json!(3)] {
@@ -941,7 +944,14 @@ mod tests {
         assert_eq!(touched(&deleted), one("roles", "AWSServiceRoleForSupport"));
         let source = "organizations.amazonaws.com";
         let created = event(source, "CreateAccountResult", json!({"createAccountStatus": {}}));
-        assert_eq!(touched(&created), all("organizations policies"));
+        let of_all = |kind| Hit { kind, key: None };
+        let policies = of_all("organizations policies");
+        let wanted = vec![of_all("organizations accounts"), policies.clone()];
+        assert_eq!(touched(&created), Touched::These(wanted));
+        let of_one = json!({"createAccountStatus": {"accountId": "444455556666"}});
+        let wanted = vec![hit("organizations accounts", "444455556666"), policies];
+        let of_one = event(source, "CreateAccountResult", of_one);
+        assert_eq!(touched(&of_one), Touched::These(wanted));
         assert_eq!(touched(&event(source, "Unheard", json!(null))), Touched::Everything);
         let called = Record { is_service_event: false, ..created };
         assert_eq!(touched(&called), Touched::Everything);

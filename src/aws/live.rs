@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
 use super::call::{call_error, in_time};
+use super::organization::{self, Organization};
 use super::whole_answer::WholeAnswers;
 use super::{Account, CallError};
 use crate::progress::Progress;
@@ -55,7 +56,8 @@ pub struct Live {
     deadline: Option<Instant>,
     permits: Semaphore,
     calls: AtomicUsize,
-    details: OnceCell<Result<Details, CallError>>,
+    details: Box<OnceCell<Result<Details, CallError>>>,
+    organization: Box<OnceCell<Result<Organization, CallError>>>,
 }
 
 /// All pages of GetAccountAuthorizationDetails; each kind takes its own part.
@@ -115,7 +117,8 @@ impl Live {
             deadline: None,
             permits: Semaphore::new(connection.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 
@@ -134,7 +137,8 @@ impl Live {
             deadline,
             permits: Semaphore::new(self.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 
@@ -216,6 +220,16 @@ impl Live {
             details
         };
         self.details.get_or_init(read).await.as_ref().map_err(Clone::clone)
+    }
+
+    /// The tree of the account's organization, read once for all kinds.
+    ///
+    /// # Errors
+    ///
+    /// Its roots cannot be listed; what else could not is in the answer.
+    pub async fn organization(&self) -> Result<&Organization, CallError> {
+        let read = || organization::read(self);
+        self.organization.get_or_init(read).await.as_ref().map_err(Clone::clone)
     }
 
     /// Waits before what is not found is looked up again, but not beyond the deadline.

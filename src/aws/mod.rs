@@ -7,6 +7,7 @@ mod call;
 mod dump;
 mod live;
 mod members;
+mod organization;
 mod queue;
 mod secrets;
 mod whole_answer;
@@ -15,6 +16,7 @@ pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item, Page, Rank};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
 pub use members::{Found, Members, PERMISSIONS as SEVERAL_PERMISSIONS};
+pub use organization::{Organization, Unit};
 pub use queue::{Queue, Unsent};
 pub use secrets::Secrets;
 

@@ -6,9 +6,14 @@
 
 pub mod account_alias;
 pub mod actions;
+pub mod delegated_administrator;
 pub mod group;
 mod identity_provider;
 pub mod openid_connect_provider;
+mod organization;
+pub mod organization_resource_policy;
+pub mod organizational_unit;
+pub mod organizations_account;
 pub mod organizations_policy;
 pub mod parts;
 pub mod password_policy;
@@ -47,6 +52,10 @@ pub static KINDS: &[&Kind] = &[
     &saml_provider::KIND,
     &account_alias::KIND,
     &password_policy::KIND,
+    &organizational_unit::KIND,
+    &organizations_account::KIND,
+    &delegated_administrator::KIND,
+    &organization_resource_policy::KIND,
     &organizations_policy::KIND,
     &permission_set::KIND,
 ];
@@ -349,7 +358,7 @@ pub struct Reading {
     pub failures: Vec<Failure>,
     /// A listing that this principal may not have: a failure where there are files of the kind,
     /// which would stay as they are unnoticed.
-    pub refused: Option<CallError>,
+    pub refused: Option<Refused>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
     /// What files do not tell, so that Terraform is told to leave it alone.
@@ -374,6 +383,14 @@ impl Inventory {
     pub fn entities(&self) -> impl Iterator<Item = &dyn Entity> {
         self.readings.iter().flat_map(|(_, reading)| &reading.entities).map(Box::as_ref)
     }
+}
+
+/// What only the management account of an organization or a delegated administrator may read.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// `organizations policies of all types`.
+    pub what: String,
+    pub error: CallError,
 }
 
 /// An entity that exists and could not be read.

@@ -16,7 +16,7 @@ use super::parts::{
     sdk_date, tags_argument, tags_problem,
 };
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, Refused, ResourceType, Unreadable, address,
     read_each,
 };
 use crate::aws::{CallError, Dump, DumpError, Live, Page, Rank, Reason, Source};
@@ -724,11 +724,7 @@ fn no_instance(call: &'static str) -> CallError {
 fn refuse(reading: &mut Reading, error: CallError) {
     match error.reason {
         Reason::Denied => {
-            reading.notes.push(format!(
-                "permission sets are not exported, which only the management account or a delegated \
-                 administrator of IAM Identity Center may read: {error}"
-            ));
-            reading.refused = Some(error);
+            reading.refused = Some(Refused { what: KIND.plural.to_owned(), error });
         }
         _ => reading.failures.push(error.into()),
     }
@@ -745,8 +741,7 @@ async fn read_live(live: &Live) -> Reading {
     };
     if instances.is_empty() {
         let error = no_instance(LIST_INSTANCES);
-        reading.notes.push(format!("permission sets are not exported: {}", error.message));
-        reading.refused = Some(error);
+        reading.refused = Some(Refused { what: KIND.plural.to_owned(), error });
         return reading;
     }
     let mut listed: Vec<(Instance, String)> = Vec::new();
