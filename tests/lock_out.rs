@@ -277,7 +277,6 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
         ("iam:CreateVirtualMFADevice", "mfa/alice"),
         ("iam:EnableMFADevice", "user/alice"),
         ("iam:DeactivateMFADevice", "user/alice"),
-        ("sts:GetFederationToken", "user/alice"),
         // What nobody asked for.
         ("iam:CreateServiceLinkedRole", SERVICE_LINKED),
         ("iam:DeleteServiceLinkedRole", SERVICE_LINKED),
