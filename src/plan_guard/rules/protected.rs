@@ -16,7 +16,8 @@ pub static RULE: Rule = Rule {
     refuses: "any change of the roles, policies and tags of the deployment itself (names that are \
               `aws-iam-gitops` or begin with `aws-iam-gitops-`, the tag `managed-by = aws-iam-gitops`), of \
               roles that are AWS's (`/aws-reserved/`, `/aws-service-role/`, `AWSReservedSSO_*`, \
-              `AWSServiceRoleFor*`), of GitHub's OIDC provider, of what `protected` names, of what hangs on \
+              `AWSServiceRoleFor*`), of GitHub's OIDC provider and the SAML provider of IAM Identity Center \
+              (`AWSSSO_*`), of what `protected` names, of what hangs on \
               any of these, and of what has a name that only the apply will tell",
     keys: &[Key {
         name: "protected",
@@ -27,10 +28,11 @@ pub static RULE: Rule = Rule {
 };
 
 /// Names that are always protected, in any case.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "aws-iam-gitops",
     "aws-iam-gitops-*",
     "AWSReservedSSO_*",
+    "AWSSSO_*",
     "AWSServiceRoleFor*",
     "token.actions.githubusercontent.com*",
 ];
@@ -77,11 +79,12 @@ fn finding(case: &Case, known: &[Identity], change: &ResourceChange) -> Option<F
         }
     }
     if let Some(boundary) = taken_boundary(change)
-        && is_protected(case, known, &Identity::of_arn(boundary))
+        && is_protected(case, known, &boundary)
     {
+        let name = boundary.arn.unwrap_or(boundary.name);
         return Some(Finding::at(
             &change.address,
-            format!("the boundary `{boundary}` is protected, and this would take it away"),
+            format!("the boundary `{name}` is protected, and this would take it away"),
         ));
     }
     let is_unknown = |argument: &&str| case.resolved(change, argument) == Resolved::Unknown;
@@ -92,12 +95,29 @@ fn finding(case: &Case, known: &[Identity], change: &ResourceChange) -> Option<F
     ))
 }
 
-/// The permissions boundary that a role or user loses.
-fn taken_boundary(change: &ResourceChange) -> Option<&str> {
+/// The permissions boundary that a role, a user or a permission set loses.
+fn taken_boundary(change: &ResourceChange) -> Option<Identity> {
     let argument = "permissions_boundary";
+    if change.resource_type == "aws_ssoadmin_permissions_boundary_attachment" {
+        let before = change.side(Side::Before).get(argument)?;
+        let is_kept = change.side(Side::After).get(argument) == Some(before);
+        return boundary_in_block(before).filter(|_| !is_kept);
+    }
     let before = change.text(Side::Before, argument).filter(|before| !before.is_empty())?;
     let after = change.text(Side::After, argument);
-    (change.change.after != Value::Null && after != Some(before)).then_some(before)
+    (change.change.after != Value::Null && after != Some(before)).then(|| Identity::of_arn(before))
+}
+
+/// The policy of AWS or of each account that bounds a permission set.
+fn boundary_in_block(block: &Value) -> Option<Identity> {
+    let block = block.get(0)?;
+    let arn = block.get("managed_policy_arn").and_then(Value::as_str).filter(|arn| !arn.is_empty());
+    if let Some(arn) = arn {
+        return Some(Identity::of_arn(arn));
+    }
+    let name = block.get("customer_managed_policy_reference")?.get(0)?.get("name")?.as_str()?;
+    let kind = "policy".to_owned();
+    Some(Identity { kind, name: name.to_owned(), ..Identity::default() })
 }
 
 fn is_protected(case: &Case, known: &[Identity], identity: &Identity) -> bool {
