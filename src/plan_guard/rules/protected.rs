@@ -451,4 +451,93 @@ mod tests {
         data["mode"] = json!("data");
         assert_passed(&RULE, &plan([data]));
     }
+
+    #[test]
+    fn kinds_of_the_organization_are_protected_by_name_and_id() {
+        let settings = GuardSettings {
+            protected: ["Billing", "ps-1", "ou-ab12-security", "333", "admins"]
+                .map(|pattern| Pattern::parse(pattern).unwrap())
+                .to_vec(),
+            ..GuardSettings::default()
+        };
+        let refused = |changes: Vec<Value>| {
+            findings_with(&RULE, &plan(changes), &settings, &Exported::default())
+        };
+        let updated = |kind: &str, values: Value| change(kind, &["update"], values.clone(), values);
+        let created = |kind: &str, values: Value| change(kind, &["create"], Value::Null, values);
+        let account =
+            json!({ "name": "Billing", "arn": "arn:aws:organizations::1:account/o-1/222" });
+        let set = "arn:aws:sso:::permissionSet/ssoins-1/ps-1";
+        for change in [
+            updated("aws_organizations_account", account),
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": set, "target_id": "444" }),
+            ),
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": "x", "target_id": "333" }),
+            ),
+            created("aws_ssoadmin_managed_policy_attachment", json!({ "permission_set_arn": set })),
+            created(
+                "aws_organizations_policy_attachment",
+                json!({ "policy_id": "p-1", "target_id": "ou-ab12-security" }),
+            ),
+            created(
+                "aws_organizations_delegated_administrator",
+                json!({ "account_id": "333", "name": "x" }),
+            ),
+            created(
+                "aws_iam_user_group_membership",
+                json!({ "user": "alice", "groups": ["readers", "Admins"] }),
+            ),
+            created(
+                "aws_iam_group_membership",
+                json!({ "group": "admins", "users": ["alice"], "name": "x" }),
+            ),
+            created("aws_iam_saml_provider", json!({ "name": "AWSSSO_1_DO_NOT_DELETE" })),
+        ] {
+            assert_eq!(refused(vec![change.clone()]).len(), 1, "{change}");
+        }
+        // Who is in it already may join another.
+        let member = |groups: &[&str]| json!({ "user": "alice", "groups": groups });
+        let kind = "aws_iam_user_group_membership";
+        let joins = change(kind, &["update"], member(&["admins"]), member(&["admins", "readers"]));
+        assert!(refused(vec![joins]).is_empty());
+        for change in [
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": format!("{set}2"), "target_id": "444" }),
+            ),
+            created(
+                "aws_iam_service_linked_role",
+                json!({ "aws_service_name": "x.amazonaws.com" }),
+            ),
+        ] {
+            assert!(refused(vec![change.clone()]).is_empty(), "{change}");
+        }
+    }
+
+    #[test]
+    fn boundary_of_a_permission_set_is_not_taken() {
+        let kind = "aws_ssoadmin_permissions_boundary_attachment";
+        let block = |boundary: Value| json!({ "permission_set_arn": "x", "permissions_boundary": [boundary] });
+        let by_name = block(json!({ "managed_policy_arn": "",
+            "customer_managed_policy_reference": [{ "name": "AWS-iam-gitops-boundary", "path": "/" }] }));
+        let by_arn =
+            block(json!({ "managed_policy_arn": "arn:aws:iam::1:policy/aws-iam-gitops-boundary",
+            "customer_managed_policy_reference": [] }));
+        let other =
+            block(json!({ "managed_policy_arn": "arn:aws:iam::aws:policy/ReadOnlyAccess" }));
+        for before in [by_name, by_arn] {
+            for after in [Value::Null, other.clone()] {
+                let action: &[&str] =
+                    if after.is_null() { &["delete"] } else { &["delete", "create"] };
+                let taken = change(kind, action, before.clone(), after);
+                assert_refused(&RULE, &plan([taken]), "would take it away");
+            }
+            assert_passed(&RULE, &plan([change(kind, &["create"], Value::Null, before.clone())]));
+        }
+        assert_passed(&RULE, &plan([change(kind, &["delete"], other, Value::Null)]));
+    }
 }
