@@ -1,5 +1,6 @@
 //! The command line: arguments → settings, outcome → text and exit code.
 
+mod accounts;
 mod adopt;
 mod authorization_details;
 mod demo;
@@ -10,22 +11,28 @@ mod sanitize;
 mod status;
 mod sync;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::builder::styling::Styles;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::aws::{self, Connection, Dump, Live, PAUSE, Source};
+use crate::aws::{self, Connection, Dump, Members, PAUSE, Source};
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::export_permissions;
+use crate::session::STACK;
+use crate::settings::accounts::Accounts;
 use crate::settings::{self, Choices, Coverage, ExportSettings, account_id};
-use crate::summary::Summary;
+use crate::several;
+use crate::summary::{Failure, Summary};
+use accounts::AccountsArguments;
 
 /// Keeps AWS IAM, organizations policies and a Git repository equal.
 ///
@@ -169,6 +176,9 @@ struct ExportArguments {
     /// AWS calls in flight at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: u16,
+
+    #[command(flatten)]
+    accounts: AccountsArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -247,19 +257,28 @@ fn run_export(
     is_adopting: bool,
     quiet: bool,
 ) -> anyhow::Result<ExitCode> {
+    if !arguments.from.is_empty() && arguments.accounts.are_named() {
+        usage(
+            ErrorKind::ArgumentConflict,
+            "`--accounts` are read from AWS, not from files (`--from`)",
+        );
+    }
     let chosen = |flag: bool| flag.then_some(true);
     let choices = Choices {
         aws_managed: chosen(arguments.aws_managed),
         organizations_attachments: chosen(arguments.organizations_attachments),
         managed_elsewhere: chosen(arguments.managed_elsewhere),
         imports: arguments.no_import.then_some(false),
+        accounts: arguments.accounts.choices(),
         ..Choices::default()
     };
     let coverage = Coverage::new(choices, settings::of_folder(&arguments.to)?);
+    let several = coverage.several()?;
     if is_adopting {
+        coverage.refuse_several()?;
         adopt::refuse_without_terraform(&arguments.to.join(coverage.prefix()))?;
     }
-    let settings = ExportSettings {
+    let mut settings = ExportSettings {
         from: arguments.from,
         to: arguments.to,
         account: arguments.account,
@@ -275,23 +294,68 @@ fn run_export(
         is_adopting,
         dry_run: arguments.dry_run,
     };
+    let output = arguments.output;
+    let progress = if quiet { Progress::default() } else { Progress::bars() };
+    if settings.from.is_empty()
+        && let Some(accounts) = several
+    {
+        return export_several(accounts, settings, progress, output);
+    }
     let summary = runtime()?.block_on(async {
-        let source = open(&settings, quiet).await?;
+        let source = open(&settings, progress).await?;
+        if let (Some(_), Some(account)) = (several, source.account()) {
+            settings.coverage = settings.coverage.of_account(&account.id, true);
+        }
         export(&source, &settings).await
     })?;
-    match arguments.output {
+    match output {
         Output::Text => print(&summary.text())?,
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?,
     }
     Ok(report_failures(&summary))
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().build().context("cannot start the runtime")
+fn export_several(
+    accounts: Accounts,
+    settings: ExportSettings,
+    progress: Progress,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let report = runtime()?.block_on(async {
+        let members = connect(&settings.connection, progress).await?;
+        several::export(members, accounts, settings).await
+    })?;
+    match output {
+        Output::Text => print(&report.text())?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report.value())?))?,
+    }
+    Ok(report_each(&report.failures()))
 }
 
-async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> {
+/// Ends the program as clap does for arguments that it refuses.
+fn usage(kind: ErrorKind, message: &str) -> ! {
+    Arguments::command().error(kind, message).exit()
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_stack_size(STACK).build().context("cannot start the runtime")
+}
+
+async fn connect(connection: &Connection, progress: Progress) -> anyhow::Result<Members> {
+    let config = aws::config(connection).await;
+    let members = Members::connect(connection.clone(), config, progress)
+        .await
+        .context("cannot find out which AWS account this is")?;
+    tracing::info!(
+        account = members.own.account.id,
+        principal = members.own.principal,
+        "connected"
+    );
+    Ok(members)
+}
+
+async fn open(settings: &ExportSettings, progress: Progress) -> anyhow::Result<Source> {
     if !settings.from.is_empty() {
         return Ok(Source::Dump(Dump::read(
             &settings.from,
@@ -299,25 +363,23 @@ async fn open(settings: &ExportSettings, quiet: bool) -> anyhow::Result<Source> 
             settings.connection.aws_managed,
         )?));
     }
-    let progress = if quiet { Progress::default() } else { Progress::bars() };
-    let config = aws::config(&settings.connection).await;
-    let live = Live::connect(&settings.connection, &config, progress)
-        .await
-        .context("cannot find out which AWS account this is")?;
-    tracing::info!(account = live.account.id, principal = live.principal, "connected");
-    Ok(Source::Live(live))
+    Ok(Source::Live(connect(&settings.connection, progress).await?.own))
 }
 
 fn report_failures(summary: &Summary) -> ExitCode {
-    if summary.failures.is_empty() {
+    report_each(&summary.failures)
+}
+
+/// Tells failures and, each once, what to do about them.
+fn report_each(failures: &[Failure]) -> ExitCode {
+    if failures.is_empty() {
         return ExitCode::SUCCESS;
     }
-    for failure in &summary.failures {
+    for failure in failures {
         eprintln!("error: {}", failure.error);
     }
-    let mut hints: Vec<_> =
-        summary.failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
-    hints.dedup();
+    let hints: BTreeSet<_> =
+        failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
     for hint in hints {
         eprintln!("\nhint: {hint}");
     }

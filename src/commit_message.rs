@@ -50,9 +50,12 @@ impl CommitMessage {
     ///
     /// The author is who made the last of the changes. Others are no `Co-authored-by`: they did not
     /// work on one change together, and each event's `Actor` names them all the same.
-    pub fn new(records: &[Record], kinds: &[KindSummary]) -> CommitMessage {
+    ///
+    /// `one_of` is the account where the repository holds several: the subject names it.
+    pub fn new(records: &[Record], kinds: &[KindSummary], one_of: Option<&str>) -> CommitMessage {
+        let place = one_of.map(|account| format!(" {account}")).unwrap_or_default();
         let Some(last) = records.last() else {
-            let text = format!("{}\n", subject(&export(kinds)));
+            let text = format!("{}\n", subject(&format!("export{place}: {}", export(kinds))));
             return CommitMessage { author: committer(), author_time: None, text };
         };
         let account = last.actor.account.as_deref().or(last.account.as_deref());
@@ -60,18 +63,27 @@ impl CommitMessage {
             author: author(&last.actor, account),
             author_time: last.time.as_ref().map(|time| time.seconds),
             text: match records {
-                [record] => one(record),
-                _ => several(records),
+                [record] => one(record, &place),
+                _ => several(records, &place),
             },
         }
     }
 
     /// The message of a commit to the branch of a conflict.
-    pub fn of_conflict(records: &[Record], kind: &str, name: &str) -> CommitMessage {
-        let message = CommitMessage::new(records, &[]);
+    pub fn of_conflict(
+        records: &[Record],
+        kind: &str,
+        name: &str,
+        one_of: Option<&str>,
+    ) -> CommitMessage {
+        let message = CommitMessage::new(records, &[], one_of);
+        let place = one_of.map(|account| format!(" {account}")).unwrap_or_default();
         match records {
             [] => CommitMessage {
-                text: format!("{}\n", subject(&of_conflict(kind, name))),
+                text: format!(
+                    "{}\n",
+                    subject(&format!("conflict{place}: {}", of_conflict(kind, name)))
+                ),
                 ..message
             },
             _ => message,
@@ -79,12 +91,12 @@ impl CommitMessage {
     }
 }
 
-/// `conflict: AWS's version of role deploy`.
+/// `AWS's version of role deploy`.
 fn of_conflict(kind: &str, name: &str) -> String {
-    format!("conflict: AWS's version of {kind} {}", clean(name, LONGEST_NAME))
+    format!("AWS's version of {kind} {}", clean(name, LONGEST_NAME))
 }
 
-/// `export: 3 roles, 1 policy changed, 2 roles removed`.
+/// `3 roles, 1 policy changed, 2 roles removed`.
 fn export(kinds: &[KindSummary]) -> String {
     let counted = |number: fn(&KindSummary) -> usize, done: &str| {
         let counts: Vec<_> = kinds
@@ -98,13 +110,13 @@ fn export(kinds: &[KindSummary]) -> String {
     let removed = counted(|kind| kind.removed.len(), "removed");
     let told: Vec<_> = changed.into_iter().chain(removed).collect();
     match told.is_empty() {
-        true => "export: files of the module changed".to_owned(),
-        false => format!("export: {}", told.join(", ")),
+        true => "files of the module changed".to_owned(),
+        false => told.join(", "),
     }
 }
 
-fn one(record: &Record) -> String {
-    let full = format!("{}: {}", service(record), call(record));
+fn one(record: &Record, place: &str) -> String {
+    let full = format!("{}{place}: {}", service(record), call(record));
     let mut out = subject(&full);
     if out != full {
         let _ = write!(out, "\n\n{full}");
@@ -114,7 +126,7 @@ fn one(record: &Record) -> String {
     out
 }
 
-fn several(records: &[Record]) -> String {
+fn several(records: &[Record], place: &str) -> String {
     let mut services: Vec<_> = records.iter().map(service).collect();
     services.sort_unstable();
     services.dedup();
@@ -124,7 +136,7 @@ fn several(records: &[Record]) -> String {
         _ => format!("{} people", actors.len()),
     };
     let (services, number) = (services.join(", "), records.len());
-    let mut out = subject(&format!("{services}: {number} changes by {who}"));
+    let mut out = subject(&format!("{services}{place}: {number} changes by {who}"));
     out.push_str("\n\n");
     for record in records.iter().take(EVENTS_SHOWN) {
         let actor = clean(&record.actor.name, LONGEST_NAME);
@@ -372,7 +384,7 @@ mod tests {
 
     #[test]
     fn one_event_is_told_in_full() {
-        let message = CommitMessage::new(&[attach("alice@example.com", "6f0e")], &[]);
+        let message = CommitMessage::new(&[attach("alice@example.com", "6f0e")], &[], None);
         assert_eq!(
             message.text,
             "iam: AttachRolePolicy on role deploy\n\
@@ -394,12 +406,12 @@ mod tests {
     #[test]
     fn a_batch_lists_its_events() {
         let alice = |id| attach("alice@example.com", id);
-        let message = CommitMessage::new(&[alice("1"), alice("2"), alice("3")], &[]);
+        let message = CommitMessage::new(&[alice("1"), alice("2"), alice("3")], &[], None);
         assert!(message.text.starts_with("iam: 3 changes by alice@example.com\n\n- AttachRolePolicy on role deploy, by alice@example.com\n- "));
         let mut other = attach("bob", "4");
         other.source = "organizations.amazonaws.com".to_owned();
         other.name = "LeaveOrganization".to_owned();
-        let message = CommitMessage::new(&[alice("1"), other], &[]);
+        let message = CommitMessage::new(&[alice("1"), other], &[], None);
         assert!(message.text.starts_with("iam, organizations: 2 changes by 2 people\n\n- "));
         assert!(message.text.contains("\n- LeaveOrganization, by bob\n\nActor: "));
         assert_eq!(message.author.email, "bob@111122223333.aws.invalid");
@@ -409,7 +421,7 @@ mod tests {
     fn a_burst_stays_readable() {
         let records: Vec<_> =
             (0..1000).map(|n| attach("alice@example.com", &n.to_string())).collect();
-        let text = CommitMessage::new(&records, &[]).text;
+        let text = CommitMessage::new(&records, &[], None).text;
         assert!(text.starts_with("iam: 1000 changes by alice@example.com\n"));
         assert!(text.contains("\n- and 980 more\n\n"));
         assert_eq!(trailer_keys(&text).len(), EVENTS_SHOWN * 5);
@@ -424,13 +436,28 @@ mod tests {
             ..KindSummary::default()
         };
         let kinds = [kind("role", 3, 0), kind("policy", 1, 0), kind("organizations policy", 0, 0)];
-        let message = CommitMessage::new(&[], &kinds);
+        let message = CommitMessage::new(&[], &kinds, None);
         assert_eq!(message.text, "export: 3 roles, 1 policy changed\n");
         assert_eq!(message.author, committer());
-        let text = CommitMessage::new(&[], &[kind("role", 1, 2)]).text;
+        let text = CommitMessage::new(&[], &[kind("role", 1, 2)], None).text;
         assert_eq!(text, "export: 1 role changed, 2 roles removed\n");
-        let text = CommitMessage::new(&[], &[]).text;
+        let text = CommitMessage::new(&[], &[], None).text;
         assert_eq!(text, "export: files of the module changed\n");
+    }
+
+    #[test]
+    fn one_of_several_accounts_is_named_in_the_subject() {
+        let alice = |id| attach("alice@example.com", id);
+        let text = |records: &[Record]| CommitMessage::new(records, &[], Some("111122223333")).text;
+        assert!(
+            text(&[alice("1")])
+                .starts_with("iam 111122223333: AttachRolePolicy on role deploy\n\n")
+        );
+        let two = text(&[alice("1"), alice("2")]);
+        assert!(two.starts_with("iam 111122223333: 2 changes by alice@example.com\n\n"), "{two}");
+        assert_eq!(text(&[]), "export 111122223333: files of the module changed\n");
+        let conflict = CommitMessage::of_conflict(&[], "role", "deploy", Some("111122223333"));
+        assert_eq!(conflict.text, "conflict 111122223333: AWS's version of role deploy\n");
     }
 
     #[test]
@@ -441,7 +468,7 @@ mod tests {
             "eventSource": long.source, "eventName": long.name,
             "requestParameters": {"roleName": name},
         }));
-        let text = CommitMessage::new(&[long], &[]).text;
+        let text = CommitMessage::new(&[long], &[], None).text;
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0].chars().count(), LONGEST_SUBJECT);
         assert_eq!(lines[2], format!("iam: AttachRolePolicy on role {name}"));
@@ -518,7 +545,7 @@ mod tests {
             panic!("not records: {text}");
         };
         let (_, records) = scope_of(records);
-        let message = CommitMessage::new(&records, &[]);
+        let message = CommitMessage::new(&records, &[], None);
         assert_eq!(
             message.text,
             "iam: 2 changes by christophe\n\
@@ -537,7 +564,7 @@ mod tests {
              Event-Time: 2024-08-01T13:37:41Z\n\
              Source-Ip: 209.209.254.254\n"
         );
-        let message = CommitMessage::new(&records[1..], &[]);
+        let message = CommitMessage::new(&records[1..], &[], None);
         assert!(message.text.starts_with(
             "iam: CreateRole on role stratus-red-team-malicious-iam-role\n\n\
              christophe called CreateRole on role stratus-red-team-malicious-iam-role.\n\n"
@@ -650,7 +677,7 @@ mod tests {
         fn foreign_text_forges_nothing(
             records in prop::collection::vec(hostile_record(), 1..5),
         ) {
-            let message = CommitMessage::new(&records, &[]);
+            let message = CommitMessage::new(&records, &[], None);
             let text = &message.text;
             let shows = |text: &str| text.chars().any(|c| !c.is_whitespace() || is_invisible(c));
             let has = |value: &Option<String>| value.as_deref().is_some_and(shows);

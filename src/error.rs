@@ -21,7 +21,7 @@ pub fn text(error: &anyhow::Error) -> String {
     for cause in error.chain().skip(1) {
         let _ = writeln!(out, "  caused by: {cause}");
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    if let Some(hint) = error.chain().find_map(hint_of) {
         let _ = write!(out, "\nhint: {hint}\n");
     }
     out
@@ -31,13 +31,14 @@ pub fn text(error: &anyhow::Error) -> String {
 pub fn described(error: &anyhow::Error) -> String {
     let parts: Vec<String> = error.chain().map(ToString::to_string).collect();
     let text = parts.join(": ");
-    match error.chain().find_map(hint) {
+    match error.chain().find_map(hint_of) {
         Some(hint) => format!("{text} ({hint})"),
         None => text,
     }
 }
 
-fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+/// What to do about an error, if it is one that says so.
+pub fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return error.hint();
     }

@@ -31,6 +31,8 @@ pub enum Invocation {
 pub enum Content {
     /// A full export: a schedule, or an empty test event.
     Full,
+    /// A full export of one of several accounts, by its ID.
+    Account(String),
     Records(Vec<Record>),
 }
 
@@ -50,7 +52,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "cannot handle {got}; understood are CloudTrail records from EventBridge, SQS batches of them, \
-     scheduled events, and `{{}}` for a full export"
+     scheduled events, `{{}}` for a full export, and `{{\"account\": \"111122223333\"}}` for one of an account"
 )]
 pub struct InvocationError {
     /// What came instead, fit for one line.
@@ -119,12 +121,25 @@ impl Content {
             Value::Null => Ok(Content::Full),
             Value::Object(members) if members.is_empty() => Ok(Content::Full),
             Value::Object(_) if is_schedule() => Ok(Content::Full),
+            Value::Object(members) if members.len() == 1 && members.contains_key("account") => {
+                let id = text(value, "account").filter(|id| is_account(id));
+                let error = || InvocationError::new("an account that is no ID of twelve digits");
+                id.map(Content::Account).ok_or_else(error)
+            }
             Value::Object(members) => match members.get("Records") {
                 Some(Value::Array(records)) => Content::of_list(records),
                 _ => Ok(Content::Records(vec![Record::parse(value)?])),
             },
             Value::Array(records) => Content::of_list(records),
             _ => Err(InvocationError::new(described(value))),
+        }
+    }
+
+    /// The records in it; a full export has none.
+    pub fn records(&self) -> &[Record] {
+        match self {
+            Content::Full | Content::Account(_) => &[],
+            Content::Records(records) => records,
         }
     }
 

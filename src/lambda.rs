@@ -3,6 +3,7 @@
 //! Connections are made at the first invocation and kept, so that a function that cannot work says
 //! so in its answers. Every run starts from what the repository and AWS hold then.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,19 +13,26 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::aws::{CallError, Source};
+use crate::aws::{CallError, Found};
 use crate::error::described;
-use crate::event::{Content, Invocation, Message, Record, scope_of};
+use crate::event::{Content, Invocation, Message, Record};
+use crate::invisible::visible;
 use crate::metrics::Metrics;
 use crate::repository::GitError;
 use crate::scope::{Scope, Selection};
-use crate::session::Session;
+use crate::session::{Outcomes, STACK, Session};
 use crate::settings::SyncSettings;
+use crate::settings::accounts::Accounts;
+use crate::several::Asked;
 use crate::summary::Summary;
 use crate::sync::{Outcome, Task};
 
 /// What is left of the time limit for the answer, and for what is under way to end.
 const RESERVE: Duration = Duration::from_millis(1_500);
+
+/// How long the list of several accounts is kept, and how long if there is an event of another.
+const KEPT: Duration = Duration::from_secs(5 * 60);
+const KEPT_IF_NEW: Duration = Duration::from_secs(30);
 
 /// Serves the Lambda runtime API until the process is ended.
 pub fn run() -> ExitCode {
@@ -35,7 +43,8 @@ pub fn run() -> ExitCode {
         .with_span_list(false)
         .with_env_filter(tracing_subscriber::EnvFilter::new("off,aws_iam_gitops=info"))
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             error!(error = error.to_string(), "cannot start the runtime");
@@ -60,6 +69,8 @@ pub fn run() -> ExitCode {
 #[derive(Default)]
 struct Function {
     session: Option<Session>,
+    /// When the several accounts were looked up, and what was found.
+    several: Option<(Instant, Option<(Accounts, Found)>)>,
 }
 
 /// Why an invocation failed, and whether the same again may succeed.
@@ -118,42 +129,46 @@ impl Function {
             .map_err(|error| Failed { is_retryable: false, message: error.to_string() })?;
         let deadline = deadline(context)?;
         let request = Request::new(&invocation);
-        metrics.events = request.records.len();
+        metrics.events = request.records;
         metrics.oldest_event = request.oldest;
-        let mut task = Task { deadline: Some(deadline), ..Task::default() };
-        if !request.records.is_empty() || request.is_full {
+        let mut run = Run::new(started, deadline, request.is_full);
+        if request.is_something {
+            let several = self.several(deadline, &request.accounts).await?;
             let session = self.session(deadline).await?;
-            let Source::Live(live) = &session.source else { unreachable!("a function reads AWS") };
-            let (ours, others): (Vec<Record>, Vec<Record>) =
-                request.records.iter().cloned().partition(|record| {
-                    record.account.as_ref().is_none_or(|id| *id == live.account.id)
-                });
-            if !others.is_empty() {
-                warn!(events = others.len(), "of another account, ignored");
-            }
-            (task.scope, task.records) = scope_of(ours);
-            if request.is_full {
-                task.scope = Scope::everything();
+            run.own = session.own_account().unwrap_or_default().to_owned();
+            run.found = several.as_ref().map(|(_, found)| found.clone());
+            run.work(session, several, &invocation).await?;
+        }
+        run.log();
+        for outcome in run.outcomes.values().flatten() {
+            metrics.add(outcome);
+        }
+        metrics.full_exports = run.full_exports();
+        run.answer(&invocation)
+    }
+
+    /// The several accounts; looked up again when they may be others by now.
+    async fn several(
+        &mut self,
+        deadline: Instant,
+        named: &BTreeSet<String>,
+    ) -> Result<Option<(Accounts, Found)>, Failed> {
+        if let Some((at, known)) = &self.several {
+            let is_new = known.as_ref().is_some_and(|(_, found)| !named.is_subset(&found.ids));
+            let kept = if is_new { KEPT_IF_NEW } else { KEPT };
+            if at.elapsed() < kept {
+                return Ok(known.clone());
             }
         }
-        let ids: Vec<&str> =
-            task.records.iter().filter_map(|record| record.id.as_deref()).collect();
-        info!(
-            events = request.records.len(),
-            relevant = task.records.len(),
-            full = request.is_full,
-            event_ids = ids.iter().take(50).copied().collect::<Vec<_>>().join(" "),
-            "invoked"
-        );
-        let outcome = match task.scope.is_empty() {
-            true => Outcome::default(),
-            false => self.session(deadline).await?.sync(&task).await?,
+        let session = self.session(deadline).await?;
+        let found = match session.several(Some(deadline)).await {
+            Ok(found) => found,
+            // One account does without; what is wrong is told when the run meets it, too.
+            Err(error) if !session.is_told_of_several() && is_of_git(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        metrics.add(&outcome);
-        let is_complete = outcome.summary.failures.is_empty();
-        metrics.full_exports = usize::from(request.is_full && is_complete);
-        log(&outcome, started);
-        answer(&invocation, &outcome, request.is_full)
+        self.several = Some((Instant::now(), found.clone()));
+        Ok(found)
     }
 
     async fn session(&mut self, deadline: Instant) -> Result<&mut Session, Failed> {
@@ -169,40 +184,216 @@ impl Function {
     }
 }
 
-/// What all messages of an invocation ask for together.
+/// What is known of an invocation before anything is read.
 struct Request {
-    records: Vec<Record>,
+    records: usize,
     is_full: bool,
+    is_something: bool,
+    /// Accounts that it names.
+    accounts: BTreeSet<String>,
     oldest: Option<Duration>,
+}
+
+/// What messages ask for, one by one; those that were not understood ask for nothing.
+fn contents(invocation: &Invocation) -> Vec<&Content> {
+    match invocation {
+        Invocation::Direct(content) => vec![content],
+        Invocation::Batch(messages) => {
+            messages.iter().filter_map(|message| message.content.as_ref().ok()).collect()
+        }
+    }
 }
 
 impl Request {
     fn new(invocation: &Invocation) -> Request {
-        let (contents, sent): (Vec<&Content>, Vec<u64>) = match invocation {
-            Invocation::Direct(content) => (vec![content], Vec::new()),
-            Invocation::Batch(messages) => (
-                messages.iter().filter_map(|message| message.content.as_ref().ok()).collect(),
-                messages.iter().filter_map(|message| message.sent_milliseconds).collect(),
-            ),
+        let contents = contents(invocation);
+        let sent: Vec<u64> = match invocation {
+            Invocation::Direct(_) => Vec::new(),
+            Invocation::Batch(messages) => {
+                messages.iter().filter_map(|message| message.sent_milliseconds).collect()
+            }
         };
-        let records: Vec<Record> = contents
-            .iter()
-            .flat_map(|content| match content {
-                Content::Full => &[][..],
-                Content::Records(records) => records,
-            })
-            .cloned()
-            .collect();
-        let made = records.iter().filter_map(|record| record.time.as_ref());
+        let records = || contents.iter().flat_map(|content| content.records());
+        let made = records().filter_map(|record| record.time.as_ref());
         let made = made.filter_map(|time| u64::try_from(time.seconds).ok()?.checked_mul(1_000));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let oldest = sent.into_iter().chain(made).min();
+        let named = contents.iter().filter_map(|content| match content {
+            Content::Account(id) => Some(id.clone()),
+            _ => None,
+        });
+        let of_records = records().filter_map(|record| record.account.clone());
+        let number = records().count();
         Request {
             is_full: contents.contains(&&Content::Full),
+            is_something: contents.iter().any(|content| match content {
+                Content::Records(records) => !records.is_empty(),
+                Content::Full | Content::Account(_) => true,
+            }),
             oldest: oldest.map(|oldest| now.saturating_sub(Duration::from_millis(oldest))),
-            records,
+            records: number,
+            accounts: named.chain(of_records).collect(),
         }
     }
+}
+
+/// One invocation's work, by account.
+struct Run {
+    started: Instant,
+    deadline: Instant,
+    full: bool,
+    own: String,
+    /// The several accounts; none: there is the own alone.
+    found: Option<Found>,
+    /// Accounts that were asked for as a whole.
+    whole: BTreeSet<String>,
+    outcomes: Outcomes,
+}
+
+impl Run {
+    fn new(started: Instant, deadline: Instant, full: bool) -> Run {
+        Run {
+            started,
+            deadline,
+            full,
+            own: String::new(),
+            found: None,
+            whole: BTreeSet::new(),
+            outcomes: Outcomes::new(),
+        }
+    }
+
+    async fn work(
+        &mut self,
+        session: &mut Session,
+        several: Option<(Accounts, Found)>,
+        invocation: &Invocation,
+    ) -> Result<(), Failed> {
+        let contents = contents(invocation);
+        let is_queued = several.is_some() && session.queue.is_some();
+        let here =
+            contents.iter().copied().filter(|content| !(is_queued && **content == Content::Full));
+        let asked = Asked::of(here, &self.own, self.found.as_ref());
+        if !asked.ignored.is_empty() {
+            let accounts: Vec<_> = asked.ignored.iter().take(20).map(|id| visible(id)).collect();
+            warn!(accounts = accounts.join(" "), "of another account, ignored");
+        }
+        let relevant: Vec<&Record> =
+            asked.accounts.values().flat_map(|(_, records)| records).collect();
+        let ids: Vec<&str> = relevant.iter().filter_map(|record| record.id.as_deref()).collect();
+        info!(
+            events = contents.iter().map(|content| content.records().len()).sum::<usize>(),
+            relevant = relevant.len(),
+            full = self.full,
+            accounts =
+                asked.accounts.keys().take(50).map(String::as_str).collect::<Vec<_>>().join(" "),
+            event_ids = ids.iter().take(50).copied().collect::<Vec<_>>().join(" "),
+            "invoked"
+        );
+        let deadline = Some(self.deadline);
+        let everything = Scope::everything();
+        let tasks = asked.accounts.into_iter().map(|(id, (scope, records))| {
+            if scope == everything {
+                self.whole.insert(id.clone());
+            }
+            (id, Task { scope, records, deadline, ..Task::default() })
+        });
+        let mut tasks: BTreeMap<String, Task> = tasks.collect();
+        let Some((accounts, found)) = several else {
+            if let Some(task) = tasks.remove(&self.own) {
+                let outcome = session.sync(&task).await?;
+                self.outcomes.insert(self.own.clone(), Ok(outcome));
+            }
+            return Ok(());
+        };
+        if let Some(queue) = session.queue.as_ref().filter(|_| self.full) {
+            let unsent = queue.ask_for(&found.ids, deadline).await;
+            info!(accounts = found.ids.len(), failed = unsent.len(), "asked for");
+            let failed = unsent.into_iter().map(|(id, error)| (id, Err(error.into())));
+            self.outcomes.extend(failed);
+        }
+        self.outcomes.extend(session.sync_several(&accounts, &found, tasks, |_, _| ()).await);
+        Ok(())
+    }
+
+    fn full_exports(&self) -> usize {
+        let is_whole = |(id, outcome): &(&String, &anyhow::Result<Outcome>)| {
+            let is_complete = outcome.as_ref().is_ok_and(|of| of.summary.failures.is_empty());
+            self.whole.contains(*id) && is_complete
+        };
+        self.outcomes.iter().filter(is_whole).count()
+    }
+
+    fn log(&self) {
+        if self.outcomes.is_empty() {
+            log(None, &Outcome::default(), self.started);
+        }
+        for (id, outcome) in &self.outcomes {
+            match outcome {
+                Ok(outcome) => log(Some(id), outcome, self.started),
+                Err(error) => error!(account = id, error = described(error), "not done"),
+            }
+        }
+    }
+
+    /// What Lambda is told: of a batch the messages that are to come again.
+    fn answer(self, invocation: &Invocation) -> Result<Value, Failed> {
+        let Invocation::Batch(messages) = invocation else { return self.answer_directly() };
+        let asked = |content: &Content| {
+            let asked = Asked::of([content], &self.own, self.found.as_ref());
+            asked.accounts.into_iter().map(|(id, (scope, _))| (id, scope)).collect()
+        };
+        let unread = self.outcomes.iter().map(|(id, outcome)| {
+            (id.clone(), outcome.as_ref().ok().map(|outcome| outcome.unread.clone()))
+        });
+        let failed = failed_messages(messages, asked, &unread.collect());
+        let failed: Vec<Value> =
+            failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        if !failed.is_empty() {
+            warn!(messages = failed.len(), "handed back");
+        }
+        Ok(json!({ "batchItemFailures": failed }))
+    }
+
+    fn answer_directly(self) -> Result<Value, Failed> {
+        let (full, is_several) = (self.full, self.found.is_some());
+        let (mut done, mut failures) = (BTreeMap::new(), Vec::new());
+        for (id, outcome) in self.outcomes {
+            let failed = match outcome {
+                Ok(outcome) if outcome.summary.failures.is_empty() => {
+                    done.insert(id, outcome);
+                    continue;
+                }
+                Ok(outcome) => unfinished(&outcome.summary, &outcome),
+                Err(error) => Failed::from(error),
+            };
+            failures.push(match is_several {
+                true => Failed { message: format!("account `{id}`: {}", failed.message), ..failed },
+                false => failed,
+            });
+        }
+        if !failures.is_empty() {
+            let messages: Vec<&str> =
+                failures.iter().take(5).map(|failed| failed.message.as_str()).collect();
+            return Err(Failed {
+                is_retryable: failures.iter().any(|failed| failed.is_retryable),
+                message: messages.join("; "),
+            });
+        }
+        let commits: Vec<&String> = done.values().flat_map(|outcome| &outcome.commits).collect();
+        if is_several {
+            let accounts: BTreeMap<_, _> =
+                done.iter().map(|(id, outcome)| (id, &outcome.summary)).collect();
+            return Ok(json!({ "commits": commits, "full": full, "accounts": accounts }));
+        }
+        let summary = done.values().next().map(|outcome| &outcome.summary);
+        let nothing = Summary::default();
+        Ok(json!({ "commits": commits, "full": full, "summary": summary.unwrap_or(&nothing) }))
+    }
+}
+
+fn is_of_git(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<GitError>())
 }
 
 /// When the run has to end.
@@ -220,27 +411,6 @@ fn deadline(context: &Context) -> Result<Instant, Failed> {
     }
 }
 
-/// What Lambda is told: of a batch the messages that are to come again.
-fn answer(invocation: &Invocation, outcome: &Outcome, is_full: bool) -> Result<Value, Failed> {
-    match invocation {
-        Invocation::Batch(messages) => {
-            let failed = failed_messages(messages, &outcome.unread);
-            let failed: Vec<Value> =
-                failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
-            if !failed.is_empty() {
-                warn!(messages = failed.len(), "handed back");
-            }
-            Ok(json!({ "batchItemFailures": failed }))
-        }
-        Invocation::Direct(_) if outcome.summary.failures.is_empty() => Ok(json!({
-            "commits": outcome.commits,
-            "full": is_full,
-            "summary": outcome.summary,
-        })),
-        Invocation::Direct(_) => Err(unfinished(&outcome.summary, outcome)),
-    }
-}
-
 fn unfinished(summary: &Summary, outcome: &Outcome) -> Failed {
     let errors: Vec<&str> =
         summary.failures.iter().take(5).map(|failure| failure.error.as_str()).collect();
@@ -255,48 +425,61 @@ fn unfinished(summary: &Summary, outcome: &Outcome) -> Failed {
 }
 
 /// The messages that were not understood, and those whose entities could not be read. What could
-/// not be read and no message names belongs to some of them, so all come again.
-fn failed_messages<'a>(messages: &'a [Message], unread: &Scope) -> Vec<&'a str> {
-    let scopes: Vec<Option<Scope>> = messages
+/// not be read and no message names belongs to some of them, so all of that account come again.
+///
+/// `asked` says what a message asks for, by account; `unread` what of an account was not read,
+/// nothing standing for all of it.
+fn failed_messages<'a>(
+    messages: &'a [Message],
+    asked: impl Fn(&Content) -> BTreeMap<String, Scope>,
+    unread: &BTreeMap<String, Option<Scope>>,
+) -> Vec<&'a str> {
+    let scopes: Vec<Option<BTreeMap<String, Scope>>> = messages
         .iter()
         .map(|message| match &message.content {
-            Ok(Content::Full) => Some(Scope::everything()),
-            Ok(Content::Records(records)) => Some(scope_of(records.clone()).0),
+            Ok(content) => Some(asked(content)),
             Err(error) => {
                 error!(message_id = message.id, error = error.to_string(), "not understood");
                 None
             }
         })
         .collect();
-    let named = |kind: &str, key: &str| {
-        scopes.iter().flatten().any(|scope| match scope.of(kind) {
-            Some(Selection::All) => true,
-            Some(Selection::Named(keys)) => keys.contains(key),
-            None => false,
-        })
+    let is_unread = |account: &String, scope: &Scope| match unread.get(account) {
+        None => false,
+        Some(None) => true,
+        Some(Some(unread)) if unread.is_empty() => false,
+        Some(Some(unread)) => {
+            let of_account = || scopes.iter().flatten().filter_map(|asked| asked.get(account));
+            let named = |kind: &str, key: &str| {
+                of_account().any(|scope| match scope.of(kind) {
+                    Some(Selection::All) => true,
+                    Some(Selection::Named(keys)) => keys.contains(key),
+                    None => false,
+                })
+            };
+            let is_of_nobody = unread.named().any(|(kind, key)| !named(kind.plural, key));
+            is_of_nobody || scope.meets(unread)
+        }
     };
-    let is_of_nobody = unread.named().any(|(kind, key)| !named(kind.plural, key));
-    let is_unread = |scope: &Scope| {
-        !scope.is_empty() && !unread.is_empty() && (is_of_nobody || scope.meets(unread))
-    };
-    let failed = messages.iter().zip(&scopes).filter(|(_, scope)| match scope {
+    let failed = messages.iter().zip(&scopes).filter(|(_, asked)| match asked {
         None => true,
-        Some(scope) => is_unread(scope),
+        Some(asked) => asked.iter().any(|(account, scope)| is_unread(account, scope)),
     });
     failed.map(|(message, _)| message.id.as_str()).collect()
 }
 
-fn log(outcome: &Outcome, started: Instant) {
+fn log(account: Option<&String>, outcome: &Outcome, started: Instant) {
     for failure in &outcome.summary.failures {
-        error!(error = failure.error, hint = failure.hint, "not read");
+        error!(account, error = failure.error, hint = failure.hint, "not read");
     }
     for note in &outcome.summary.notes {
-        warn!(note, "note");
+        warn!(account, note, "note");
     }
     let count = |of: fn(&crate::summary::KindSummary) -> usize| {
         outcome.summary.kinds.iter().map(of).sum::<usize>()
     };
     info!(
+        account,
         commits = outcome.commits.join(" "),
         written = count(|kind| kind.written.len()),
         removed = count(|kind| kind.removed.len()),
@@ -342,19 +525,28 @@ mod tests {
         }
     }
 
+    fn failed(unread: &Scope) -> Vec<String> {
+        let asked = |content: &Content| {
+            let asked = Asked::of([content], "1", None).accounts.into_iter();
+            asked.map(|(id, (scope, _))| (id, scope)).collect()
+        };
+        let unread = BTreeMap::from([("1".to_owned(), Some(unread.clone()))]);
+        failed_messages(&batch(), asked, &unread).into_iter().map(str::to_owned).collect()
+    }
+
     #[test]
     fn only_what_failed_comes_back() {
         let mut unread = Scope::default();
-        assert_eq!(failed_messages(&batch(), &unread), ["broken"]);
+        assert_eq!(failed(&unread), ["broken"]);
         unread.add("roles", "b");
-        assert_eq!(failed_messages(&batch(), &unread), ["b", "broken"]);
+        assert_eq!(failed(&unread), ["b", "broken"]);
     }
 
     #[test]
     fn what_no_message_names_brings_all_back() {
         let mut unread = Scope::default();
         unread.add("policies", "arn:aws:iam::111122223333:policy/x");
-        assert_eq!(failed_messages(&batch(), &unread), ["a", "b", "broken"]);
+        assert_eq!(failed(&unread), ["a", "b", "broken"]);
     }
 
     #[test]

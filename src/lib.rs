@@ -23,6 +23,7 @@
 //!     whose output goes through [`sanitize`].
 //! 11. Other tools read the raw JSON as AWS's own listing: [`authorization_details`].
 //! 12. The [`summary`] says what happened, [`metrics`] how much of it.
+//! 13. [`several`] does 3 to 6 for each of several accounts, at once and apart from each other.
 //!
 //! Pure at the core: [`json`], [`policy_document`], [`terraform`], [`file_name`], [`known`],
 //! [`reconcile`], [`event`], [`commit_message`], [`conflict`], [`plan_guard`] do no I/O.
@@ -61,6 +62,7 @@ pub mod sanitize;
 pub mod scope;
 pub mod session;
 pub mod settings;
+pub mod several;
 pub mod steps;
 pub mod summary;
 pub mod sync;

@@ -3,6 +3,7 @@
 //! Arguments win over the [`environment`], the environment over the repository's own [`file`]. What
 //! a value may be is in [`values`]; nothing else of the program reads the environment.
 
+pub mod accounts;
 pub mod environment;
 pub mod file;
 pub mod guard;
@@ -21,9 +22,11 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::aws::{Connection, PAUSE};
+use crate::error::Refused;
 use crate::repository::Remote;
-use crate::resource::Entity;
+use crate::resource::{Entity, KINDS};
 use crate::sync::LEASE;
+use accounts::Accounts;
 use environment::Environment;
 use file::FileSettings;
 use ignore::IgnoreRules;
@@ -108,12 +111,22 @@ pub struct Choices {
     pub managed_elsewhere: Option<bool>,
     pub imports: Option<bool>,
     pub mode: Option<Mode>,
+    /// Several accounts instead of the one of the credentials.
+    pub accounts: accounts::Choices,
 }
 
 impl Choices {
     /// These choices, and the other's where these say nothing.
-    pub fn or(self, other: Choices) -> Choices {
+    pub fn or(self, mut other: Choices) -> Choices {
+        // Who names one folder means one account, who names accounts means their folders.
+        if self.prefix.is_some() {
+            other.accounts = accounts::Choices::default();
+        }
+        if self.accounts.which.is_some() {
+            other.prefix = None;
+        }
         Choices {
+            accounts: self.accounts.or(other.accounts),
             prefix: self.prefix.or(other.prefix),
             kinds: self.kinds.or(other.kinds),
             aws_managed: self.aws_managed.or(other.aws_managed),
@@ -144,6 +157,8 @@ pub struct Coverage {
     /// How what is written reaches the branch; a folder has none.
     pub mode: Mode,
     pub ignore: IgnoreRules,
+    /// Several accounts, as far as somebody says; see [`Coverage::several`].
+    pub accounts: accounts::Choices,
 }
 
 impl Default for Coverage {
@@ -165,6 +180,48 @@ impl Coverage {
             imports: choices.imports.unwrap_or(true),
             mode: choices.mode.unwrap_or_default(),
             ignore: file.ignore,
+            accounts: choices.accounts,
+        }
+    }
+
+    /// The several accounts that are meant; none: the one of the credentials.
+    ///
+    /// # Errors
+    ///
+    /// What is said of them contradicts itself.
+    pub fn several(&self) -> Result<Option<Accounts>, SettingsError> {
+        let settled = self.accounts.clone().settled();
+        settled.map_err(|invalid| invalid.at("the settings of several accounts"))
+    }
+
+    /// What is written for one of several accounts. What belongs to the organization is read in one
+    /// of them only: what two folders declare has two owners.
+    pub fn of_account(&self, id: &str, reads_organization: bool) -> Coverage {
+        let mut coverage = self.clone();
+        coverage.prefix = Some(accounts::folder_of(id));
+        coverage.accounts = accounts::Choices::default();
+        if !reads_organization {
+            let is_of_organization = |plural: &str| {
+                KINDS.iter().any(|kind| kind.plural == plural && kind.is_of_organization())
+            };
+            coverage.kinds.retain(|kind| !is_of_organization(kind));
+        }
+        coverage
+    }
+
+    /// Refuses several accounts where a command is about one.
+    ///
+    /// # Errors
+    ///
+    /// The settings name several.
+    pub fn refuse_several(&self) -> Result<(), Refused> {
+        match self.accounts.which {
+            None => Ok(()),
+            Some(_) => Err(Refused {
+                error: "the settings name several accounts, and this command is about one"
+                    .to_owned(),
+                hint: "name its folder, as in `--prefix accounts/111122223333`",
+            }),
         }
     }
 
@@ -213,6 +270,8 @@ pub struct SyncSettings {
     pub lease: Duration,
     /// What the arguments and the environment say of what is written.
     pub choices: Choices,
+    /// The queue on which a function puts a message for each of several accounts.
+    pub queue: Option<Url>,
 }
 
 impl SyncSettings {
@@ -270,6 +329,7 @@ impl SyncSettings {
             pause: environment.pause.unwrap_or(PAUSE),
             lease: environment.lease.unwrap_or(LEASE),
             choices: arguments.choices.or(environment.choices),
+            queue: environment.queue,
         })
     }
 

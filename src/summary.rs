@@ -223,7 +223,7 @@ impl Summary {
             "{:<24}{:>9}{:>11}{:>9}{:>9}",
             "", "written", "unchanged", "removed", "skipped"
         )?;
-        for kind in &self.kinds {
+        for kind in self.kinds.iter().filter(|kind| kind.has_any()) {
             writeln!(
                 out,
                 "{:<24}{:>9}{:>11}{:>9}{:>9}",
@@ -240,6 +240,37 @@ impl Summary {
         for kind in &self.kinds {
             kind.print_skipped(out)?;
         }
+        self.print_details(out)?;
+        for note in &self.notes {
+            writeln!(out, "\nnote: {note}")?;
+        }
+        if self.is_still() {
+            writeln!(out, "\nnothing changed, nothing written")?;
+        }
+        Ok(())
+    }
+
+    /// What is told of single files and entities, each after an empty line; nothing if there is none.
+    pub fn details(&self) -> String {
+        let mut out = String::new();
+        self.print_details(&mut out).expect("writing to a string");
+        out
+    }
+
+    /// Lets go of what neither [`Summary::details`] nor programs are told.
+    pub fn shrink(&mut self) {
+        for kind in &mut self.kinds {
+            kind.standings.retain(|entity| entity.standing == Standing::Conflicting);
+            kind.removed_keys = Vec::new();
+        }
+        for conflict in &mut self.conflicts {
+            conflict.git = Vec::new();
+            conflict.aws = FileChange::default();
+        }
+        self.edited = Vec::new();
+    }
+
+    fn print_details(&self, out: &mut String) -> fmt::Result {
         let files = |of: fn(&KindSummary) -> &Vec<String>| self.kinds.iter().flat_map(of).collect();
         print_files(
             out,
@@ -288,12 +319,6 @@ impl Summary {
         for missing in &self.missing {
             writeln!(out, "  `{}`\n    {}", visible(&missing.command), missing.what)?;
         }
-        for note in &self.notes {
-            writeln!(out, "\nnote: {note}")?;
-        }
-        if self.is_still() {
-            writeln!(out, "\nnothing changed, nothing written")?;
-        }
         Ok(())
     }
 }
@@ -332,6 +357,12 @@ impl Summary {
 }
 
 impl KindSummary {
+    /// Whether there is anything of the kind, in AWS or in Git.
+    fn has_any(&self) -> bool {
+        self.unchanged > 0
+            || !(self.written.is_empty() && self.removed.is_empty() && self.skipped.is_empty())
+    }
+
     /// Notes where an entity stands.
     pub fn stands(&mut self, entity: &dyn Entity, standing: Standing, detail: Option<String>) {
         let (key, name) = (entity.key().to_owned(), entity.name().to_owned());

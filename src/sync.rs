@@ -53,6 +53,15 @@ pub struct Task {
     pub deadline: Option<Instant>,
     /// Commit nothing, tell the differences.
     pub dry_run: bool,
+    /// The source is one of several accounts.
+    pub one_of_several: Option<OneOfSeveral>,
+}
+
+/// One of several accounts that the settings name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneOfSeveral {
+    /// Whether what belongs to the organization is read there.
+    pub reads_organization: bool,
 }
 
 /// What came of a run.
@@ -294,7 +303,7 @@ impl Run<'_> {
             Some(text) => FileSettings::parse(FILE_NAME, &String::from_utf8_lossy(text))?,
             None => FileSettings::default(),
         };
-        let coverage = self.settings.coverage(file);
+        let coverage = self.covered(self.settings.coverage(file))?;
         let source = match self.source {
             Source::Live(live) => Source::Live(
                 live.again(coverage.aws_managed, self.task.deadline.map(end_of_reading)),
@@ -317,6 +326,29 @@ impl Run<'_> {
             looked_again,
             proposed,
         })
+    }
+
+    /// What is written for the account of the source.
+    fn covered(&self, coverage: Coverage) -> anyhow::Result<Coverage> {
+        let account = self.source.account().map(|account| account.id.as_str());
+        match (self.task.one_of_several, coverage.several()?, account) {
+            (Some(one), Some(_), Some(id)) => Ok(coverage.of_account(id, one.reads_organization)),
+            (Some(_), ..) => Err(Refused {
+                error: "the settings of the repository name no accounts any more".to_owned(),
+                hint: "run again: what is written, and where, is another by now",
+            }
+            .into()),
+            (None, ..) => {
+                coverage.refuse_several()?;
+                Ok(coverage)
+            }
+        }
+    }
+
+    /// The account, where a reader of the history has to be told.
+    fn named_account(&self) -> Option<&str> {
+        self.task.one_of_several?;
+        self.source.account().map(|account| account.id.as_str())
     }
 
     /// The entities whose raw JSON is another than at the last attempt.
@@ -359,7 +391,7 @@ impl Run<'_> {
 
     fn message(&self) -> CommitMessage {
         let records = causes(&self.task.records, &self.outcome);
-        CommitMessage::new(&records, &self.outcome.summary.kinds)
+        CommitMessage::new(&records, &self.outcome.summary.kinds, self.named_account())
     }
 
     fn push(&mut self, commit: Oid, seen: &mut Seen) -> anyhow::Result<Next> {

@@ -24,6 +24,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(
       { for name, value in local.settings : "AWS_IAM_GITOPS_${name}" => value if value != null },
       { "AWS_IAM_GITOPS_${var.github_app_id == null ? "TOKEN_SECRET" : "GITHUB_APP_KEY_SECRET"}" = aws_secretsmanager_secret.this.arn },
+      { for name in ["QUEUE"] : "AWS_IAM_GITOPS_${name}" => aws_sqs_queue.events.url if local.is_several },
     )
   }
 
@@ -52,6 +53,12 @@ locals {
     CONCURRENCY                = var.concurrency == null ? null : tostring(var.concurrency)
     PAUSE                      = var.pause == null ? null : tostring(var.pause)
     LEASE                      = var.lease == null ? null : tostring(var.lease)
+    ACCOUNTS                   = var.accounts == null ? null : join(",", sort(var.accounts))
+    ACCOUNTS_EXCLUDE           = var.accounts_exclude == null ? null : join(",", sort(var.accounts_exclude))
+    ACCOUNTS_ROLE              = local.is_several ? local.member_role : null
+    ACCOUNTS_EXTERNAL_ID       = var.accounts_external_id
+    ACCOUNTS_SESSION_NAME      = var.accounts_session_name
+    ACCOUNTS_CONCURRENCY       = var.accounts_concurrency == null ? null : tostring(var.accounts_concurrency)
     GITHUB_APP_ID              = var.github_app_id
     GITHUB_APP_INSTALLATION_ID = var.github_app_installation_id
     GITHUB_API                 = var.github_api
@@ -59,9 +66,10 @@ locals {
 }
 
 resource "aws_lambda_event_source_mapping" "events" {
-  event_source_arn                   = aws_sqs_queue.events.arn
-  function_name                      = aws_lambda_function.this.function_name
-  batch_size                         = var.batch_size
+  event_source_arn = aws_sqs_queue.events.arn
+  function_name    = aws_lambda_function.this.function_name
+  # A message may be the export of a whole account.
+  batch_size                         = coalesce(var.batch_size, local.is_several ? 10 : 100)
   maximum_batching_window_in_seconds = var.batch_window
   function_response_types            = ["ReportBatchItemFailures"]
 
@@ -97,7 +105,7 @@ resource "aws_iam_role_policy" "function" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       local.reads_everything,
       {
         Sid      = "Token"
@@ -119,7 +127,7 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${local.arn_of.log_group}:*"
       },
-    ]
+    ], local.reads_members)
   })
 }
 

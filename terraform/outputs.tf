@@ -34,6 +34,15 @@ output "queues" {
   }
 }
 
+output "member" {
+  description = "What modules/member is given in each of several accounts, besides the external ID."
+  value = local.is_several ? {
+    bus_arn           = aws_cloudwatch_event_bus.members[0].arn
+    function_role_arn = aws_iam_role.function.arn
+    role              = local.member_role
+  } : null
+}
+
 output "alarms" {
   description = "The topic that alarms go to."
   value       = aws_sns_topic.alarms.arn

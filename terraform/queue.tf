@@ -48,8 +48,10 @@ locals {
     }
   }
 
-  # Nobody but the rule, the account's administrators neither: what is on the queue becomes the author
-  # of a commit.
+  rules = concat([local.arn_of.rule], local.is_several ? [local.arn_of.members_rule] : [])
+
+  # Nobody but the rules, the account's administrators neither: what is on the queue becomes the author
+  # of a commit. The function itself asks for the export of other accounts.
   only_from_the_rule = {
     for queue in ["queue", "undelivered"] : queue => [
       {
@@ -58,7 +60,7 @@ locals {
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = local.arn_of[queue]
-        Condition = { ArnEquals = { "aws:SourceArn" = local.arn_of.rule } }
+        Condition = { ArnEquals = { "aws:SourceArn" = local.rules } }
       },
       {
         Sid       = "NobodyElseSends"
@@ -66,7 +68,12 @@ locals {
         Principal = "*"
         Action    = "sqs:SendMessage"
         Resource  = local.arn_of[queue]
-        Condition = { ArnNotEquals = { "aws:SourceArn" = local.arn_of.rule } }
+        Condition = {
+          ArnNotEquals = merge(
+            { "aws:SourceArn" = local.rules },
+            queue == "queue" && local.is_several ? { "aws:PrincipalArn" = [local.role_arns.function] } : {},
+          )
+        }
       },
       local.only_encrypted[queue],
     ]

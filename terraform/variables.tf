@@ -146,13 +146,12 @@ variable "maximum_concurrency" {
 }
 
 variable "batch_size" {
-  description = "How many events a run takes from the queue at most; they become one commit."
+  description = "How many messages a run takes from the queue at most; events of one account become one commit. Without it 100, with several accounts 10."
   type        = number
-  default     = 100
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.batch_size >= 1 && var.batch_size <= 1000 && floor(var.batch_size) == var.batch_size
+    condition     = var.batch_size == null || try(var.batch_size >= 1 && var.batch_size <= 1000 && floor(var.batch_size) == var.batch_size, false)
     error_message = "The batch size is a whole number, 1 to 1000."
   }
 }
@@ -164,7 +163,7 @@ variable "batch_window" {
   nullable    = false
 
   validation {
-    condition     = var.batch_window >= 0 && var.batch_window <= 300 && floor(var.batch_window) == var.batch_window && (var.batch_window >= 1 || var.batch_size <= 10)
+    condition     = var.batch_window >= 0 && var.batch_window <= 300 && floor(var.batch_window) == var.batch_window && (var.batch_window >= 1 || try(coalesce(var.batch_size, var.accounts == null ? 100 : 10) <= 10, true))
     error_message = "The window is 0 to 300 whole seconds, and at least 1 for batches of more than ten."
   }
 }
@@ -250,6 +249,97 @@ variable "imports" {
   description = "Whether import blocks are written. Otherwise what the repository's own settings say."
   type        = bool
   default     = null
+}
+
+variable "accounts" {
+  description = "Several accounts: their IDs, `[\"organization\"]` for all that are active, or IDs of organizational units."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition = var.accounts == null || try(length(var.accounts) > 0 && (
+      alltrue([for account in var.accounts : can(regex("^[0-9]{12}$", account))]) ||
+      alltrue([for unit in var.accounts : can(regex("^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$", unit))]) ||
+      var.accounts == toset(["organization"])
+    ), false)
+    error_message = "Accounts are IDs of twelve digits, or `organization` alone, or IDs of organizational units such as `ou-ab12-cdefgh34`."
+  }
+
+  validation {
+    condition     = var.accounts == null || var.prefix == null
+    error_message = "The prefix is for one account; each of several lies below `accounts/`."
+  }
+}
+
+variable "accounts_exclude" {
+  description = "Accounts of the organization or its units that are left out."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.accounts_exclude == null || try(alltrue([for account in var.accounts_exclude : can(regex("^[0-9]{12}$", account))]), false)
+    error_message = "Accounts are IDs of twelve digits."
+  }
+}
+
+variable "accounts_role" {
+  description = "The role that the function assumes in each account, perhaps with its path; without it `aws-iam-gitops-member`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.accounts_role == null || can(regex("^/?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$", var.accounts_role))
+    error_message = "The role is a name, perhaps with its path, without the ID of an account."
+  }
+}
+
+variable "accounts_external_id" {
+  description = "The external ID that these roles ask for."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.accounts_external_id == null || try(can(regex("^[A-Za-z0-9_+=,.@:/-]{2,}$", var.accounts_external_id)) && length(var.accounts_external_id) <= 1224, false)
+    error_message = "An external ID has 2 to 1224 letters, digits and characters of `_+=,.@:/-`."
+  }
+}
+
+variable "accounts_session_name" {
+  description = "What the function's sessions in these roles are called; without it `aws-iam-gitops`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.accounts_session_name == null || can(regex("^[A-Za-z0-9_+=,.@-]{2,64}$", var.accounts_session_name))
+    error_message = "A session's name has 2 to 64 letters, digits and characters of `_+=,.@-`."
+  }
+}
+
+variable "accounts_concurrency" {
+  description = "Accounts that a run reads at once, 1 to 32; without it 4."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.accounts_concurrency == null || try(var.accounts_concurrency >= 1 && var.accounts_concurrency <= 32 && floor(var.accounts_concurrency) == var.accounts_concurrency, false)
+    error_message = "The concurrency is a whole number, 1 to 32."
+  }
+}
+
+variable "organization_id" {
+  description = "The organization's ID, `o-…`: only from its accounts events are taken, only they are entered. Needed with `organization` or its units."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.organization_id == null || can(regex("^o-[a-z0-9]{10,32}$", var.organization_id))
+    error_message = "An organization's ID is `o-` and 10 to 32 letters and digits."
+  }
+
+  validation {
+    condition     = var.organization_id != null || try(alltrue([for account in coalesce(var.accounts, []) : can(regex("^[0-9]{12}$", account))]), true)
+    error_message = "For accounts that the organization names, say which organization it is."
+  }
 }
 
 variable "concurrency" {

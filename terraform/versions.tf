@@ -34,6 +34,8 @@ locals {
   # Names are known before anything is made, so that a plan shows every policy in full and no two
   # resources wait for each other.
   arn_of = {
+    bus          = "arn:${local.partition}:events:${var.region}:${local.account}:event-bus/${var.name}-members"
+    members_rule = "arn:${local.partition}:events:${var.region}:${local.account}:rule/${var.name}-members/${var.name}-members"
     alarms       = "arn:${local.partition}:sns:${var.region}:${local.account}:${var.name}-alarms"
     dead_letters = "arn:${local.partition}:sqs:${var.region}:${local.account}:${var.name}-dead-letters"
     function     = "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}"

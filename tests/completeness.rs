@@ -37,33 +37,3 @@ fn every_argument_is_written_or_left_out_with_a_reason() {
         assert_eq!(known, arguments(&schema, resource_type.name), "{}", resource_type.name);
     }
 }
-
-/// What is listed as written is written by some entity of the snapshots, and nothing else is.
-#[test]
-fn snapshots_show_every_argument_that_is_written() {
-    let mut shown: BTreeSet<(String, String)> = BTreeSet::new();
-    for name in ["example", "hostile"] {
-        let snapshot = fs::read_to_string(project().join(format!("snapshots/{name}.snap")))
-            .expect("a snapshot");
-        let mut resource_type = None;
-        for line in snapshot.lines() {
-            if let Some(rest) = line.strip_prefix("resource \"") {
-                resource_type = rest.split('"').next().map(str::to_owned);
-            } else if line == "}" {
-                resource_type = None;
-            } else if let (Some(resource_type), Some(rest)) =
-                (&resource_type, line.strip_prefix("  "))
-                && let Some((argument, _)) = rest.split_once(" = ")
-                && !rest.starts_with(' ')
-            {
-                shown.insert((resource_type.clone(), argument.trim().to_owned()));
-            }
-        }
-    }
-    let listed: BTreeSet<(String, String)> = KINDS
-        .iter()
-        .flat_map(|kind| kind.resource_types)
-        .flat_map(|kind| kind.written.iter().map(|name| (kind.name.to_owned(), (*name).to_owned())))
-        .collect();
-    assert_eq!(shown, listed);
-}

@@ -6,14 +6,16 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 use std::sync::OnceLock;
 
+use aws_iam_gitops::aws::SEVERAL_PERMISSIONS;
 use aws_iam_gitops::resource::{KINDS, sync_permissions};
 use aws_iam_gitops::settings::environment;
 use serde_json::{Value, json};
 use support::assert_snapshot;
 use support::infrastructure::{DIGEST, Infrastructure, Planned};
-use support::python::project;
+use support::python::{project, python};
 
 fn default_plan() -> &'static Planned {
     static PLAN: OnceLock<Planned> = OnceLock::new();
@@ -381,6 +383,19 @@ const CALLS: [Calls; 31] = [
     },
 ];
 
+/// Variables for every account of an organization.
+fn several() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("accounts", r#"["organization"]"#),
+        ("accounts_exclude", r#"["444455556666"]"#),
+        ("accounts_role", "/security/reader"),
+        ("accounts_external_id", "the-external-id"),
+        ("accounts_session_name", "export"),
+        ("accounts_concurrency", "8"),
+        ("organization_id", "o-a1b2c3d4e5"),
+    ]
+}
+
 fn owned<'a>(actions: impl IntoIterator<Item = &'a &'a str>) -> BTreeSet<String> {
     actions.into_iter().map(|action| (*action).to_owned()).collect()
 }
@@ -642,6 +657,11 @@ fn the_function_is_told_nothing_but_settings_that_there_are() {
         serde_json::from_value(variables.clone()).expect("texts")
     };
     let mut told = of(&plan);
+    let several = Infrastructure::to_plan().plan(&several());
+    told.extend(of(&several));
+    told.insert("AWS_IAM_GITOPS_QUEUE".to_owned(), String::new());
+    assert_eq!(told["AWS_IAM_GITOPS_ACCOUNTS"], "organization");
+    assert_eq!(told["AWS_IAM_GITOPS_ACCOUNTS_ROLE"], "security/reader");
     // What lies in the secret is named by an ARN that the plan does not know.
     told.insert("AWS_IAM_GITOPS_GITHUB_APP_KEY_SECRET".to_owned(), String::new());
     told.insert("AWS_IAM_GITOPS_TOKEN_SECRET".to_owned(), String::new());
@@ -667,6 +687,98 @@ fn the_function_is_told_nothing_but_settings_that_there_are() {
         state["Statement"][2]["Resource"],
         "arn:aws:s3:::aws-iam-gitops-state-111122223333/accounts/111122223333/terraform.tfstate"
     );
+}
+
+#[test]
+fn several_accounts_are_entered_and_heard_and_one_needs_nothing_of_it() {
+    let one = default_plan();
+    assert!(!one.addresses().iter().any(|address| address.contains("members")));
+    let plan = Infrastructure::to_plan().plan(&several());
+    let statement = |plan: &Planned, sid: &str| -> Value {
+        let policy = plan.document("aws_iam_role_policy.function", "policy");
+        let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+        statements.into_iter().find(|statement| statement["Sid"] == sid).expect("such a statement")
+    };
+    let enter = statement(&plan, "EnterAccounts");
+    assert_eq!(enter["Action"], "sts:AssumeRole");
+    assert_eq!(enter["Resource"], json!(["arn:aws:iam::*:role/security/reader"]));
+    assert_eq!(enter["Condition"], json!({"StringEquals": {"aws:ResourceOrgID": "o-a1b2c3d4e5"}}));
+    let calls: BTreeSet<String> = ["EnterAccounts", "FindAccounts"]
+        .iter()
+        .flat_map(|sid| plan.actions("aws_iam_role_policy.function", sid))
+        .collect();
+    assert_eq!(calls, owned(SEVERAL_PERMISSIONS.iter()));
+    assert_eq!(plan.actions("aws_iam_role_policy.function", "AskForExports"), ["sqs:SendMessage"]);
+    assert_eq!(plan.after("aws_lambda_event_source_mapping.events")["batch_size"], 10);
+    assert_eq!(one.after("aws_lambda_event_source_mapping.events")["batch_size"], 100);
+    let bus = plan.document("aws_cloudwatch_event_bus_policy.members[0]", "policy");
+    let condition = &bus["Statement"][0]["Condition"];
+    assert_eq!(condition["StringEquals"], json!({"aws:PrincipalOrgID": "o-a1b2c3d4e5"}));
+
+    let list = ("accounts", r#"["111122223333", "444455556666"]"#);
+    let plan = Infrastructure::to_plan().plan(&[list]);
+    let roles = ["111122223333", "444455556666"]
+        .map(|id| format!("arn:aws:iam::{id}:role/aws-iam-gitops-member"));
+    assert_eq!(statement(&plan, "EnterAccounts")["Resource"], json!(roles));
+    assert_eq!(
+        plan.after("aws_cloudwatch_event_rule.members[0]")["event_pattern"],
+        plan.after("aws_cloudwatch_event_rule.events")["event_pattern"]
+    );
+}
+
+/// As Terraform and as a stack: the same role, for the same permissions.
+#[test]
+fn a_member_account_gets_what_the_program_calls_and_passes_its_events_on() {
+    let member = Infrastructure::of("terraform/modules/member");
+    let variables = [
+        ("bus_arn", "arn:aws:events:us-east-1:444455556666:event-bus/aws-iam-gitops-members"),
+        ("function_role_arn", "arn:aws:iam::444455556666:role/aws-iam-gitops-function"),
+        ("external_id", "the-external-id"),
+        ("role", "security/reader"),
+    ];
+    let plan = member.plan(&variables);
+    let calls = owned(&sync_permissions());
+    assert_eq!(set(plan.actions("aws_iam_role_policy.member", "Export")), calls);
+    let role = plan.after("aws_iam_role.member");
+    assert_eq!((&role["name"], &role["path"]), (&json!("reader"), &json!("/security/")));
+    assert_eq!(plan.actions("aws_iam_role_policy.forward", "Forward"), ["events:PutEvents"]);
+    let pattern = plan.document("aws_cloudwatch_event_rule.forward", "event_pattern");
+    assert_eq!(
+        pattern,
+        default_plan().document("aws_cloudwatch_event_rule.events", "event_pattern")
+    );
+    for (address, after) in plan.all().filter(|(_, after)| after.get("tags_all").is_some()) {
+        assert_eq!(after["tags_all"]["managed-by"], "aws-iam-gitops", "{address}");
+    }
+    for (name, value, says) in [
+        ("bus_arn", "arn:aws:events:eu-west-1:444455556666:event-bus/x", "provider's is another"),
+        ("role", "arn:aws:iam::444455556666:role/x", "The role is a name"),
+        ("external_id", "a b", "An external ID has"),
+    ] {
+        let mut wrong = variables.to_vec();
+        wrong.push((name, value));
+        let output = member.output(&["plan", "-input=false", "-lock=false"], &wrong);
+        let said = String::from_utf8_lossy(&output.stderr).replace(['\n', '│'], " ");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(says), "{said}");
+    }
+
+    let read = "import json, sys, yaml\nprint(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let path = project().join("terraform/modules/member/stackset.yaml");
+    let output = Command::new(python()).args(["-c", read]).arg(path).output().expect("Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let stack: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of = |name: &str| stack["Resources"][name]["Properties"].clone();
+    let actions =
+        of("MemberRole")["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"].clone();
+    assert_eq!(set(serde_json::from_value(actions).expect("actions")), calls);
+    assert_eq!(of("ForwardRule")["EventPattern"], pattern);
+    let trust = &of("MemberRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"];
+    let expected = json!({
+        "ArnEquals": {"aws:PrincipalArn": {"Ref": "FunctionRoleArn"}},
+        "StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}},
+    });
+    assert_eq!(*trust, expected);
 }
 
 #[test]
@@ -744,7 +856,7 @@ fn a_repository_on_another_host_gets_no_roles_of_github() {
 /// Each row is refused as a whole, by exactly these variables.
 #[test]
 fn values_that_cannot_be_are_refused_with_the_right_one() {
-    let rows: [&[(&str, &str)]; 4] = [
+    let rows: [&[(&str, &str)]; 6] = [
         &[
             ("repository", "https://token@github.com/o/n"),
             ("branch", "refs/../x"),
@@ -766,6 +878,11 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
             ("concurrency", "65"),
             ("pause", "61"),
             ("lease", "-1"),
+            ("accounts_exclude", r#"["x"]"#),
+            ("accounts_role", "a:b"),
+            ("accounts_external_id", "a b"),
+            ("accounts_session_name", "a/b"),
+            ("accounts_concurrency", "33"),
             ("github_app_id", "a b"),
             ("github_api", "http://x"),
             ("trail_retention", "30"),
@@ -805,7 +922,11 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
             ("branch", "main*"),
             ("batch_window", "301"),
             ("github_app_installation_id", "x"),
+            ("organization_id", "o-X"),
         ],
+        // Terraform looks at no variable that refers to one that is refused.
+        &[("accounts", r#"["organization", "111122223333"]"#), ("repository", "o")],
+        &[("organization_id", ""), ("repository", "o")],
     ];
     for row in rows {
         let output = Infrastructure::to_plan()
@@ -823,6 +944,17 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
             .collect();
         let expected: BTreeSet<String> = row.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(refused, expected, "{lines}");
+    }
+    for (variables, says) in [
+        ([("accounts", r#"["organization"]"#), ("branch", "main")], "say which organization it is"),
+        ([("accounts", r#"["111122223333"]"#), ("prefix", "x")], "The prefix is for one account"),
+    ] {
+        let all = [&[("repository", "o/n")][..], &variables].concat();
+        let output =
+            Infrastructure::to_plan().output(&["plan", "-input=false", "-lock=false"], &all);
+        let said = String::from_utf8_lossy(&output.stderr).replace(['\n', '│'], " ");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(says), "{said}");
     }
     let output = Infrastructure::to_plan()
         .output(&["plan", "-input=false", "-lock=false"], &[("repository", "o/n")]);

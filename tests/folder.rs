@@ -482,7 +482,7 @@ mod again {
         let run = place.run(&[]).succeeded();
         run.assert_still();
         run.assert_no_edits();
-        assert_eq!(run.summary["kinds"][1]["unchanged"], 3);
+        assert_eq!(crate::support::run::of_kind(&run.summary, "roles")["unchanged"], 3);
         assert_eq!(place.tree(), tree);
         assert_eq!(place.times(), times);
         let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
@@ -777,8 +777,8 @@ mod absence {
             .unwrap()
             .pop();
         let run = place.export_files(&files, &[]).succeeded();
-        assert_eq!(run.summary["kinds"][1]["unknown"], 1);
-        assert_eq!(run.summary["kinds"][1]["complete"], false);
+        assert_eq!(crate::support::run::of_kind(&run.summary, "roles")["unknown"], 1);
+        assert_eq!(crate::support::run::of_kind(&run.summary, "roles")["complete"], false);
     }
 
     #[test]

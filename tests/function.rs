@@ -509,7 +509,7 @@ fn events_that_change_nothing_of_ours_ask_aws_nothing() {
         with("readOnly", json!(true)),
         with("eventSource", json!("s3.amazonaws.com")),
         with("recipientAccountId", json!("999988887777")),
-        record("CreateUser", json!({"userName": "eve"}), Value::Null),
+        record("CreateAccessKey", json!({"userName": "eve"}), Value::Null),
         record("AttachRolePolicy", Value::Null, Value::Null),
     ];
     assert_eq!(handed_back(function.invoke(&events(&records[..5]))), NONE);

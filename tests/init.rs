@@ -92,6 +92,29 @@ fn everything_a_repository_needs_is_written() {
     assert_eq!(place.tree(), before);
 }
 
+/// Each account has a folder, a state and workflows of its own; what is common to all stays.
+#[test]
+fn accounts_that_the_settings_name_are_laid_out_one_beside_the_other() {
+    let place = Place::new();
+    let settings = "[accounts]\norganization = true\n";
+    fs::write(place.root().join("aws-iam-gitops.toml"), settings).expect("settings");
+    for id in ["111122223333", "444455556666"] {
+        place.init_with(&[], &["--account", id, "--export"]).succeeded();
+        let read = |path: &str| fs::read_to_string(place.root().join(path)).expect("a file");
+        let backend = read(&format!("accounts/{id}/terraform/backend.tf"));
+        assert!(backend.contains(&format!("\"accounts/{id}/terraform.tfstate\"")), "{backend}");
+        assert!(backend.contains(&format!("aws-iam-gitops-state-{id}")), "{backend}");
+        let provider = read(&format!("accounts/{id}/terraform/provider.tf"));
+        assert!(provider.contains(&format!("allowed_account_ids = [\"{id}\"]")), "{provider}");
+        for workflow in ["plan", "apply", "drift", "export"] {
+            let text = read(&format!(".github/workflows/{workflow}-accounts-{id}.yml"));
+            assert!(text.contains(&format!("accounts/{id}")) && text.contains(id), "{text}");
+        }
+        assert_eq!(read("aws-iam-gitops.toml"), settings);
+    }
+    assert!(!place.root().join("terraform").exists());
+}
+
 #[test]
 fn one_account_of_several_lies_below_its_prefix() {
     let place = Place::new();
@@ -292,13 +315,24 @@ fn the_settings_are_settings_and_show_every_key() {
     let settings = FileSettings::parse("aws-iam-gitops.toml", text).expect("settings");
     assert_eq!(settings.choices.prefix.expect("a prefix").as_str(), "a/b");
     // What is commented out is valid, too.
-    let is_setting = |line: &str| line.contains(" = ") || line.starts_with("[[");
+    let is_setting = |line: &str| line.contains(" = ") || line.starts_with('[');
     let all: String = text
         .lines()
         .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
         .map(|line| format!("{line}\n"))
         .collect();
-    FileSettings::parse("aws-iam-gitops.toml", &all).expect("settings");
+    // A folder of one account and several accounts exclude each other.
+    let several: String = all
+        .lines()
+        .filter(|line| !line.starts_with("prefix = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let settings = FileSettings::parse("aws-iam-gitops.toml", &several).expect("settings");
+    assert!(settings.choices.accounts.settled().expect("accounts").is_some());
+    for (key, _) in aws_iam_gitops::settings::file::accounts::KEYS {
+        let is_another_way = ["ids", "organizational_units"].contains(&key);
+        assert!(is_another_way || several.contains(&format!("\n{key} = ")), "{key}");
+    }
     for key in KEYS.iter().map(|(key, _)| *key).chain(keys().map(|key| key.name)) {
         let starts = [format!("{key} = "), format!("[[{key}]]"), format!("[{key}]")];
         let is_there = |line: &str| starts.iter().any(|start| line.starts_with(start));

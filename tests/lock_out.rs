@@ -531,6 +531,86 @@ fn only_the_rule_sends_to_the_queue() {
     ]);
 }
 
+/// With several accounts the function sends to its own queue, and nobody else does either.
+#[test]
+fn rules_and_function_send_and_members_reach_the_bus_alone() {
+    let plan = Infrastructure::to_plan()
+        .plan(&[("accounts", r#"["organization"]"#), ("organization_id", "o-a1b2c3d4e5")]);
+    let queue = "arn:aws:sqs:us-east-1:111122223333:aws-iam-gitops-events";
+    let bus = "arn:aws:events:us-east-1:111122223333:event-bus/aws-iam-gitops-members";
+    let everything = json!({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    });
+    let request = |principal: &str, action: &str, resource: &str, mut context: Value| {
+        context["aws:SecureTransport"] = json!("true");
+        let is_service = !principal.starts_with("arn:");
+        if !is_service {
+            context["aws:PrincipalArn"] = json!(principal);
+        }
+        let policy = match resource == queue {
+            true => plan.document("aws_sqs_queue_policy.events", "policy"),
+            false => plan.document("aws_cloudwatch_event_bus_policy.members[0]", "policy"),
+        };
+        json!({
+            "principal": principal, "action": action, "resource": resource, "context": context,
+            "resource_policy": policy, "identity": if is_service { Value::Null } else { everything.clone() },
+        })
+    };
+    let send = |principal: &str, context| request(principal, "sqs:SendMessage", queue, context);
+    let rule =
+        "arn:aws:events:us-east-1:111122223333:rule/aws-iam-gitops-members/aws-iam-gitops-members";
+    let events = "events.amazonaws.com";
+    let mut cases = vec![
+        (send(&arn("role/aws-iam-gitops-function"), json!({})), Allowed),
+        (send(events, json!({"aws:SourceArn": rule})), Allowed),
+        (send(&arn("role/administrator"), json!({})), Denied),
+        (send(&arn("role/x/aws-iam-gitops-function"), json!({})), Denied),
+    ];
+    let forward = "arn:aws:iam::444455556666:role/aws-iam-gitops-forward";
+    for (principal, organization, verdict) in [
+        (forward, "o-a1b2c3d4e5", Allowed),
+        (forward, "o-zzzzzzzzzz", Implicit),
+        ("arn:aws:iam::444455556666:role/other", "o-a1b2c3d4e5", Implicit),
+    ] {
+        let context = json!({"aws:PrincipalOrgID": organization});
+        cases.push((request(principal, "events:PutEvents", bus, context), verdict));
+    }
+    assert_verdicts(&cases);
+}
+
+/// The role of another account is entered by the function that knows the external ID.
+#[test]
+fn a_member_is_entered_by_the_function_alone() {
+    let function = "arn:aws:iam::444455556666:role/aws-iam-gitops-function";
+    let plan = Infrastructure::of("terraform/modules/member").plan(&[
+        ("bus_arn", "arn:aws:events:us-east-1:444455556666:event-bus/aws-iam-gitops-members"),
+        ("function_role_arn", function),
+        ("external_id", "the-external-id"),
+    ]);
+    let request = |principal: &str, external_id: Option<&str>| {
+        let mut context = json!({"aws:PrincipalArn": principal});
+        if let Some(id) = external_id {
+            context["sts:ExternalId"] = json!(id);
+        }
+        json!({
+            "principal": principal, "action": "sts:AssumeRole",
+            "resource": arn("role/aws-iam-gitops-member"), "context": context,
+            "identity": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+            },
+            "resource_policy": plan.document("aws_iam_role.member", "assume_role_policy"),
+        })
+    };
+    let administrator = "arn:aws:iam::444455556666:role/administrator";
+    assert_verdicts(&[
+        (request(function, Some("the-external-id")), Allowed),
+        (request(function, Some("another")), Implicit),
+        (request(function, None), Implicit),
+        (request(administrator, Some("the-external-id")), Implicit),
+    ]);
+}
+
 #[test]
 fn roles_are_taken_by_exactly_their_subjects() {
     let infrastructure = Infrastructure::to_plan();

@@ -30,19 +30,26 @@ fn parts(repository: &Repository, summary: &Summary) -> usize {
     files
         .map(|(path, content)| {
             let entity: Value = serde_json::from_str(content).expect("raw JSON");
+            let count = |members: &[&str]| members.iter().map(|it| number(&entity[it])).sum();
             let (kind, name, hanging) = match path.split('/').next().expect("a folder") {
                 "policies" => ("policies", &entity["PolicyName"], 0),
                 "roles" => {
                     let profiles = entity["InstanceProfileList"].as_array().expect("a list");
                     let profiles = profiles.iter().filter(|profile| !is_managed_elsewhere(profile));
-                    let hanging = number(&entity["RolePolicyList"])
-                        + number(&entity["AttachedManagedPolicies"])
-                        + profiles.count();
-                    ("roles", &entity["RoleName"], hanging)
+                    let hanging: usize = count(&["RolePolicyList", "AttachedManagedPolicies"]);
+                    ("roles", &entity["RoleName"], hanging + profiles.count())
+                }
+                "users" => {
+                    let hanging = ["UserPolicyList", "AttachedManagedPolicies", "GroupList"];
+                    ("users", &entity["UserName"], count(&hanging))
+                }
+                "groups" => {
+                    let hanging = ["GroupPolicyList", "AttachedManagedPolicies"];
+                    ("groups", &entity["GroupName"], count(&hanging))
                 }
                 _ => {
                     let id = &entity["PolicySummary"]["Id"];
-                    ("organizations policies", id, number(&entity["Targets"]))
+                    ("organizations policies", id, count(&["Targets"]))
                 }
             };
             if is_skipped(kind, name) { 0 } else { 1 + hanging }

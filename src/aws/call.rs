@@ -60,6 +60,16 @@ impl CallError {
         CallError { call, reason: Reason::Other, message }
     }
 
+    /// One of several things that a call was about was refused, for good or for now.
+    pub(super) fn refused_entry(
+        call: &'static str,
+        message: String,
+        is_passing: bool,
+    ) -> CallError {
+        let reason = if is_passing { Reason::Other } else { Reason::Denied };
+        CallError { call, reason, message }
+    }
+
     pub fn out_of_time(call: &'static str) -> CallError {
         let message = "the run has to end before its time limit".to_owned();
         CallError { call, reason: Reason::OutOfTime, message }
@@ -68,6 +78,11 @@ impl CallError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self.reason {
+            Reason::Denied if self.call == "sts:AssumeRole" => Some(
+                "make that role in the account (`terraform/modules/member`), let it trust who reads, and \
+                 give both the same external ID"
+                    .to_owned(),
+            ),
             Reason::Denied => Some(format!(
                 "allow `{}` to that principal; `aws-iam-gitops export --help` lists all permissions",
                 self.call

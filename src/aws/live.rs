@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig, meta::region::RegionProviderChain};
+use aws_sdk_iam::config::retry::RetryPartition;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{EntityType, GroupDetail, ManagedPolicyDetail, RoleDetail, UserDetail};
 use tokio::sync::{OnceCell, Semaphore};
@@ -78,22 +79,28 @@ impl Live {
     ) -> Result<Live, CallError> {
         let (account, principal) = identity(config).await?;
         let live = Live::of_account(connection, config, account, principal, progress);
-        live.calls.fetch_add(1, Ordering::Relaxed);
+        live.count_call();
         Ok(live)
     }
 
     /// Connects to an account that is known; nothing is called yet.
-    fn of_account(
+    pub(super) fn of_account(
         connection: &Connection,
         config: &SdkConfig,
         account: Account,
         principal: String,
         progress: Progress,
     ) -> Live {
-        let iam = aws_sdk_iam::config::Builder::from(config).interceptor(WholeAnswers).build();
+        let iam = aws_sdk_iam::config::Builder::from(config)
+            .retry_partition(retry_partition())
+            .interceptor(WholeAnswers)
+            .build();
+        let organizations = aws_sdk_organizations::config::Builder::from(config)
+            .retry_partition(retry_partition())
+            .build();
         Live {
             iam: aws_sdk_iam::Client::from_conf(iam),
-            organizations: aws_sdk_organizations::Client::new(config),
+            organizations: aws_sdk_organizations::Client::from_conf(organizations),
             account,
             principal,
             aws_managed: connection.aws_managed,
@@ -123,6 +130,16 @@ impl Live {
             calls: AtomicUsize::new(0),
             details: OnceCell::new(),
         }
+    }
+
+    /// The same connection for another run that shows nothing of what it does.
+    pub(super) fn without_progress(&self) -> Live {
+        Live { progress: Progress::default(), ..self.again(self.aws_managed, None) }
+    }
+
+    /// Counts a call that was made on the way here.
+    pub(super) fn count_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Makes one call when there is room for it. `call` is its name in a policy.
@@ -264,6 +281,12 @@ pub async fn config(connection: &Connection) -> SdkConfig {
         loader = loader.profile_name(profile);
     }
     loader.load().await
+}
+
+/// Rates and retries of a client's own: AWS counts calls by account, and where clients share the
+/// SDK's budget of retries, one that is throttled takes all of it.
+pub(super) fn retry_partition() -> RetryPartition {
+    RetryPartition::custom("aws-iam-gitops").build()
 }
 
 /// Which account the credentials are of, and who they are.

@@ -6,12 +6,16 @@
 mod call;
 mod dump;
 mod live;
+mod members;
+mod queue;
 mod secrets;
 mod whole_answer;
 
 pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item, Page, Rank};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
+pub use members::{Found, Members, PERMISSIONS as SEVERAL_PERMISSIONS};
+pub use queue::{Queue, Unsent};
 pub use secrets::Secrets;
 
 /// Where entities are read from.

@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use clap::Args;
 
+use super::accounts::AccountsArguments;
 use super::{ExportArguments, Output, run_export};
 use crate::error::Refused;
 use crate::invisible::visible;
@@ -73,6 +74,7 @@ pub fn adopt(command: AdoptCommand, quiet: bool) -> anyhow::Result<ExitCode> {
         profile: command.profile,
         region: command.region,
         concurrency: 8,
+        accounts: AccountsArguments::default(),
     };
     run_export(arguments, true, quiet)
 }

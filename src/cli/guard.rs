@@ -98,6 +98,7 @@ pub fn run(command: &GuardCommand) -> anyhow::Result<ExitCode> {
     let guard = file.guard.clone();
     let coverage =
         Coverage::new(Choices { prefix: command.prefix.clone(), ..Choices::default() }, file);
+    coverage.refuse_several()?;
     let plan = read_plan(&command.plan)?;
     refuse_unreadable_names(&command.repository)?;
     let exported = repository::read(&Directory::new(&command.repository, true), &coverage, &plan)?;

@@ -18,8 +18,8 @@ use crate::init::{Fate, File, InitSettings, Program, Workflow, init};
 use crate::invisible::visible;
 use crate::progress::Progress;
 use crate::repository::local::{Checkout, checkout};
-use crate::settings::account_id;
 use crate::settings::values::{self, Prefix};
+use crate::settings::{account_id, accounts, of_folder};
 
 /// Write what a repository needs: backend, settings, owners, a README, and the workflows
 ///
@@ -69,7 +69,8 @@ pub struct InitCommand {
     #[arg(long, value_name = "NAME", value_parser = branch)]
     branch: Option<String>,
 
-    /// The folder of the repository below which the account lies, for one of several accounts
+    /// The folder of the repository below which the account lies, for one of several accounts;
+    /// otherwise `accounts/ID` where aws-iam-gitops.toml names several, and the root where it does not
     #[arg(long, value_name = "FOLDER", value_parser = prefix)]
     prefix: Option<Prefix>,
 
@@ -117,8 +118,12 @@ Exit codes:
   0 done, also if all was there already; 1 something failed; 2 usage";
 
 /// Runs `init`.
-pub fn run(command: InitCommand, quiet: bool) -> anyhow::Result<ExitCode> {
+pub fn run(mut command: InitCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     let found = find_checkout(&command.folder)?;
+    let named = of_folder(&command.folder)?.choices.accounts.which;
+    if command.prefix.is_none() && named.is_some() {
+        command.prefix = Some(accounts::folder_of(&account(&command)?.id));
+    }
     let settings = settle(command, found.as_ref())?;
     let files = init(&settings)?;
     if !quiet {

@@ -75,6 +75,7 @@ pub fn run(command: RenderCommand) -> anyhow::Result<ExitCode> {
             file,
         ),
     };
+    settings.coverage.refuse_several()?;
     let outcome = render(&settings)?;
     print(&match command.output {
         Output::Text => text(&outcome, &settings.base),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::accounts::AccountsArguments;
 use super::sync::{Target, open};
 use super::{Output, print, report_failures, runtime};
 use crate::invisible::visible;
@@ -74,7 +75,7 @@ pub fn status(command: StatusCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     let output = command.target.output;
     let branch = command.target.branch.clone();
     let summary = runtime()?.block_on(async {
-        let mut session = open(command.target, None, quiet).await?;
+        let mut session = open(command.target, None, AccountsArguments::default(), quiet).await?;
         let task = Task { scope: Scope::everything(), dry_run: true, ..Task::default() };
         Ok::<_, anyhow::Error>(session.sync(&task).await?.summary)
     })?;

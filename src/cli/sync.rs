@@ -1,5 +1,6 @@
 //! `sync` and `event`: what the function does, once, from the command line.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,20 +10,23 @@ use anyhow::Context as _;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
+use tracing::{info, warn};
 
-use super::{Output, lines, print, report_failures, runtime};
-use crate::aws::Source;
-use crate::error::Refused;
-use crate::event::{Content, Invocation, Record, scope_of};
+use super::accounts::AccountsArguments;
+use super::{Output, lines, print, report_each, report_failures, runtime, usage};
+use crate::aws::Found;
+use crate::error::{Refused, described};
+use crate::event::{Content, Invocation};
 use crate::progress::Progress;
 use crate::repository::Remote;
 use crate::resource::sync_permissions;
-use crate::scope::Scope;
 use crate::session::Session;
+use crate::settings::accounts::{Accounts, FOLDER};
 use crate::settings::environment::{self, Environment};
 use crate::settings::file;
 use crate::settings::values::{self, Invalid, Mode, Prefix};
 use crate::settings::{Choices, SyncArguments, SyncSettings};
+use crate::several::{self, Asked, Report};
 use crate::sync::{Outcome, Task};
 
 /// Bring a Git repository to the state of the account, as one commit that is pushed
@@ -38,6 +42,9 @@ pub struct SyncCommand {
 
     #[command(flatten)]
     writing: Writing,
+
+    #[command(flatten)]
+    accounts: AccountsArguments,
 }
 
 /// Handle recorded events, as the Lambda function does when they happen
@@ -57,6 +64,9 @@ pub struct EventCommand {
 
     #[command(flatten)]
     writing: Writing,
+
+    #[command(flatten)]
+    accounts: AccountsArguments,
 }
 
 /// How what differs is written.
@@ -156,13 +166,13 @@ fn table(rows: impl Iterator<Item = (String, &'static str)>) -> String {
 
 /// Runs `sync`.
 pub fn sync(command: SyncCommand, quiet: bool) -> anyhow::Result<ExitCode> {
-    run(command.target, command.writing, quiet, None)
+    run(command.target, command.writing, command.accounts, quiet, None)
 }
 
 /// Runs `event`.
 pub fn event(command: EventCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     let invocation = read(&command.file)?;
-    run(command.target, command.writing, quiet, Some(invocation))
+    run(command.target, command.writing, command.accounts, quiet, Some(invocation))
 }
 
 fn read(file: &Path) -> anyhow::Result<Invocation> {
@@ -179,13 +189,25 @@ fn read(file: &Path) -> anyhow::Result<Invocation> {
 pub(super) async fn open(
     target: Target,
     mode: Option<Mode>,
+    accounts: AccountsArguments,
     quiet: bool,
 ) -> anyhow::Result<Session> {
+    if target.prefix.is_some() && accounts.are_named() {
+        usage(
+            ErrorKind::ArgumentConflict,
+            "`--prefix` is for one account, `--accounts` for several",
+        );
+    }
     let arguments = SyncArguments {
         repository: target.repository,
         branch: target.branch,
         concurrency: target.concurrency,
-        choices: Choices { prefix: target.prefix, mode, ..Choices::default() },
+        choices: Choices {
+            prefix: target.prefix,
+            mode,
+            accounts: accounts.choices(),
+            ..Choices::default()
+        },
     };
     let settings = SyncSettings::new(arguments, Environment::of_process()?)?;
     let progress = if quiet { Progress::default() } else { Progress::bars() };
@@ -195,18 +217,38 @@ pub(super) async fn open(
 fn run(
     target: Target,
     writing: Writing,
+    accounts: AccountsArguments,
     quiet: bool,
     invocation: Option<Invocation>,
 ) -> anyhow::Result<ExitCode> {
     let (output, dry_run) = (target.output, writing.dry_run);
-    let outcome = runtime()?.block_on(async {
-        let mut session = open(target, writing.mode, quiet).await?;
-        let task = task(&session, invocation.as_ref(), dry_run)?;
-        match task.scope.is_empty() {
-            true => Ok::<_, anyhow::Error>(Outcome::default()),
-            false => session.sync(&task).await,
+    runtime()?.block_on(async {
+        let mut session = open(target, writing.mode, accounts, quiet).await?;
+        let several = session.several(None).await?;
+        let found = several.as_ref().map(|(_, found)| found);
+        let asked = asked(&session, invocation.as_ref(), found)?;
+        let task =
+            |(id, (scope, records))| (id, Task { scope, records, dry_run, ..Task::default() });
+        let tasks: BTreeMap<String, Task> = asked.accounts.into_iter().map(task).collect();
+        match several {
+            Some((accounts, found)) => {
+                sync_several(&mut session, &accounts, &found, tasks, output, dry_run).await
+            }
+            None => sync_one(&mut session, tasks.into_values().next(), output, dry_run).await,
         }
-    })?;
+    })
+}
+
+async fn sync_one(
+    session: &mut Session,
+    task: Option<Task>,
+    output: Output,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
+    let outcome = match task {
+        None => Outcome::default(),
+        Some(task) => session.sync(&task).await?,
+    };
     print(&match output {
         Output::Text => text(&outcome, dry_run),
         Output::Json => format!(
@@ -221,45 +263,95 @@ fn run(
     Ok(report_failures(&outcome.summary))
 }
 
-fn task(session: &Session, invocation: Option<&Invocation>, dry_run: bool) -> anyhow::Result<Task> {
-    let Some(invocation) = invocation else {
-        return Ok(Task { scope: Scope::everything(), dry_run, ..Task::default() });
-    };
+async fn sync_several(
+    session: &mut Session,
+    accounts: &Accounts,
+    found: &Found,
+    tasks: BTreeMap<String, Task>,
+    output: Output,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
+    let number = tasks.len();
+    let mut done = 0;
+    let outcomes = session.sync_several(accounts, found, tasks, |id, outcome| {
+        done += 1;
+        match outcome {
+            Ok(_) => info!(account = id, done, of = number, "account done"),
+            Err(error) => {
+                warn!(account = id, done, of = number, error = described(error), "account failed");
+            }
+        }
+    });
+    let outcomes = outcomes.await;
+    let mut report = Report { to: session.remote(), dry_run, ..Report::default() };
+    let (mut patches, mut commits) = (BTreeMap::new(), BTreeMap::new());
+    for (id, outcome) in outcomes {
+        let outcome = outcome.map(|outcome| {
+            if !outcome.patch.is_empty() {
+                patches.insert(id.clone(), outcome.patch);
+            }
+            commits.insert(id.clone(), outcome.commits);
+            outcome.summary
+        });
+        report.add(id, outcome.map_err(|error| several::failure(&error)));
+    }
+    print(&match output {
+        Output::Text => {
+            let mut out = String::new();
+            for (id, patch) in &patches {
+                out.push_str(&format!("{FOLDER}/{id}:\n{patch}\n"));
+            }
+            out.push_str(&report.text());
+            for (id, commit) in
+                commits.iter().flat_map(|(id, of)| of.iter().map(move |it| (id, it)))
+            {
+                out.push_str(&format!("\n{id}: committed and pushed {commit}\n"));
+            }
+            out
+        }
+        Output::Json => {
+            let mut value = report.value();
+            value["commits"] = serde_json::to_value(&commits)?;
+            value["patches"] = serde_json::to_value(&patches)?;
+            format!("{}\n", serde_json::to_string_pretty(&value)?)
+        }
+    })?;
+    Ok(report_each(&report.failures()))
+}
+
+/// What is asked for, by account; without an invocation everything of each.
+fn asked(
+    session: &Session,
+    invocation: Option<&Invocation>,
+    found: Option<&Found>,
+) -> anyhow::Result<Asked> {
     let contents = match invocation {
-        Invocation::Direct(content) => vec![content],
-        Invocation::Batch(messages) => messages
+        None => vec![&Content::Full],
+        Some(Invocation::Direct(content)) => vec![content],
+        Some(Invocation::Batch(messages)) => messages
             .iter()
             .map(|message| message.content.as_ref().map_err(Clone::clone))
             .collect::<Result<_, _>>()?,
     };
-    let is_full = contents.contains(&&Content::Full);
-    let records: Vec<Record> = contents
-        .into_iter()
-        .flat_map(|content| match content {
-            Content::Full => &[][..],
-            Content::Records(records) => records,
-        })
-        .cloned()
-        .collect();
-    if let Source::Live(live) = &session.source
-        && let Some(other) = records
-            .iter()
-            .filter_map(|record| record.account.as_deref())
-            .find(|id| *id != live.account.id)
-    {
-        return Err(Refused {
+    let own = session.own_account().unwrap_or_default();
+    let asked = Asked::of(contents, own, found);
+    match asked.ignored.first() {
+        Some(other) if found.is_none() => Err(Refused {
             error: format!(
-                "the event is of account `{}`, and the credentials are of account `{}`",
+                "the event is of account `{}`, and the credentials are of account `{own}`",
                 crate::invisible::visible(other),
-                live.account.id
             ),
             hint: "choose credentials of that account with --profile or AWS_PROFILE",
         }
-        .into());
+        .into()),
+        _ => {
+            for other in &asked.ignored {
+                let account = &*crate::invisible::visible(other);
+                warn!(account, "the event's account is not among the accounts, ignored");
+            }
+            Ok(asked)
+        }
     }
-    let (scope, records) = scope_of(records);
-    let scope = if is_full { Scope::everything() } else { scope };
-    Ok(Task { scope, records, dry_run, ..Task::default() })
 }
 
 fn text(outcome: &Outcome, dry_run: bool) -> String {

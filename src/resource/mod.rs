@@ -11,6 +11,7 @@ pub mod parts;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,8 +30,14 @@ use crate::summary::{Failure, Missing};
 use crate::terraform::{Address, Body, Expression};
 
 /// Every kind, referred-to kinds first: a role refers to policies, never the other way round.
-pub static KINDS: &[&Kind] =
-    &[&policy::KIND, &group::KIND, &user::KIND, &role::KIND, &organizations_policy::KIND];
+pub static KINDS: &[&Kind] = &[
+    &policy::KIND,
+    &group::KIND,
+    &user::KIND,
+    &role::KIND,
+    &service_linked_role::KIND,
+    &organizations_policy::KIND,
+];
 
 /// What is the same for all entities of one kind.
 pub struct Kind {
@@ -93,6 +100,11 @@ pub fn sync_permissions() -> BTreeSet<&'static str> {
 }
 
 impl Kind {
+    /// Whether it belongs to the organization, not to an account of it.
+    pub fn is_of_organization(&self) -> bool {
+        self.permissions.iter().all(|permission| !permission.starts_with("iam:"))
+    }
+
     /// What an entity, or a part of one, is called, and the name that its key holds.
     pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
         let part =

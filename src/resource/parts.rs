@@ -40,8 +40,18 @@ pub struct AttachedPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PermissionsBoundary {
+    #[serde(deserialize_with = "boundary_type")]
     pub permissions_boundary_type: String,
     pub permissions_boundary_arn: String,
+}
+
+/// The API's model calls it otherwise than its answers.
+fn usual_type(text: &str) -> String {
+    text.strip_prefix("PermissionsBoundary").unwrap_or(text).to_owned()
+}
+
+fn boundary_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(usual_type(&String::deserialize(deserializer)?))
 }
 
 impl From<sdk::Tag> for Tag {
@@ -74,7 +84,7 @@ impl From<sdk::AttachedPermissionsBoundary> for PermissionsBoundary {
             // The API's only value; the emulator and older answers leave it out.
             permissions_boundary_type: boundary
                 .permissions_boundary_type
-                .map_or_else(|| "Policy".to_owned(), |kind| kind.as_str().to_owned()),
+                .map_or_else(|| "Policy".to_owned(), |kind| usual_type(kind.as_str())),
             permissions_boundary_arn: boundary.permissions_boundary_arn.unwrap_or_default(),
         }
     }
@@ -165,6 +175,15 @@ pub fn arn_problem(what: &str, arn: &str) -> Option<String> {
         _ => false,
     };
     (!is_valid).then(|| format!("the provider refuses the {what} `{arn}`"))
+}
+
+/// Why the provider refuses a role's description: opening curly quotes, more than 1,000 bytes.
+pub fn description_problem(text: &str) -> Option<String> {
+    if let Some(quote) = text.chars().find(|c| matches!(c, '“' | '‘')) {
+        return Some(format!("its description holds `{quote}`, which the provider refuses"));
+    }
+    (text.len() > 1000)
+        .then(|| "its description is longer than the 1,000 bytes the provider takes".to_owned())
 }
 
 /// Why the provider refuses a document, with what the document is.

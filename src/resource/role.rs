@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::actions::{Action, Found, Key, Place, Touches, is_name, name_of_64};
 use super::parts::{
-    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, date, document_problem,
-    json_encode, managed_elsewhere, name_problem, non_default_path, path_problem, sdk_date,
-    tags_argument, tags_problem,
+    AttachedPolicy, InlinePolicy, PermissionsBoundary, Tag, arn_mismatch, date,
+    description_problem, document_problem, json_encode, managed_elsewhere, name_problem,
+    non_default_path, path_problem, sdk_date, tags_argument, tags_problem,
 };
 use super::principal::Hanging;
 use super::{
@@ -456,15 +456,6 @@ const HANGING: Hanging = Hanging {
     inline_policy: "aws_iam_role_policy",
     attachment: "aws_iam_role_policy_attachment",
 };
-
-/// The provider refuses opening curly quotes, and more than 1,000 bytes.
-fn description_problem(text: &str) -> Option<String> {
-    if let Some(quote) = text.chars().find(|c| matches!(c, '“' | '‘')) {
-        return Some(format!("its description holds `{quote}`, which the provider refuses"));
-    }
-    (text.len() > 1000)
-        .then(|| "its description is longer than the 1,000 bytes the provider takes".to_owned())
-}
 
 fn duration_problem(seconds: i32) -> Option<String> {
     (!(3600..=43200).contains(&seconds))

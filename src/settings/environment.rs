@@ -13,14 +13,14 @@ use secrecy::SecretString;
 
 use super::spelling::allowed;
 use super::values::{self, Invalid, Prefix};
-use super::{Choices, GitHubApp, SettingsError, Stored, TokenSource};
+use super::{Choices, GitHubApp, SettingsError, Stored, TokenSource, accounts};
 use crate::invisible::visible;
 use crate::repository::Remote;
 
 const OURS: &str = "AWS_IAM_GITOPS_";
 
 /// Our variables without [`OURS`], each with what it sets.
-const VARIABLES: [(&str, &str); 21] = [
+const VARIABLES: [(&str, &str); 28] = [
     ("REPOSITORY", "the repository, as in `--repository`"),
     ("BRANCH", "the branch to commit to; otherwise `main`"),
     ("PREFIX", "as `prefix` in the file"),
@@ -30,6 +30,13 @@ const VARIABLES: [(&str, &str); 21] = [
     ("MANAGED_ELSEWHERE", "as `managed_elsewhere` in the file"),
     ("IMPORTS", "as `imports` in the file"),
     ("MODE", "as `mode` in the file"),
+    ("ACCOUNTS", "several accounts: their IDs with commas, `organization`, or IDs of its units"),
+    ("ACCOUNTS_EXCLUDE", "as `exclude` under `[accounts]` in the file, with commas"),
+    ("ACCOUNTS_ROLE", "as `role` under `[accounts]`"),
+    ("ACCOUNTS_EXTERNAL_ID", "as `external_id` under `[accounts]`"),
+    ("ACCOUNTS_SESSION_NAME", "as `session_name` under `[accounts]`"),
+    ("ACCOUNTS_CONCURRENCY", "as `concurrency` under `[accounts]`"),
+    ("QUEUE", "a function's queue, on which it puts a message for each account"),
     ("CONCURRENCY", "AWS calls in flight at once; otherwise 8"),
     ("LEASE", "how long a reading of AWS is fresh; otherwise 4 seconds"),
     ("PAUSE", "before AWS is asked twice; otherwise 2 seconds"),
@@ -72,6 +79,8 @@ pub struct Environment {
     pub repository: Option<Remote>,
     pub branch: Option<String>,
     pub choices: Choices,
+    /// The address of the queue on which a message goes for each of several accounts.
+    pub queue: Option<Url>,
     pub concurrency: Option<usize>,
     pub pause: Option<Duration>,
     pub lease: Option<Duration>,
@@ -118,7 +127,9 @@ impl Environment {
                 managed_elsewhere: variables.parse("MANAGED_ELSEWHERE", values::boolean)?,
                 imports: variables.parse("IMPORTS", values::boolean)?,
                 mode: variables.parse("MODE", values::mode)?,
+                accounts: variables.accounts()?,
             },
+            queue: variables.parse("QUEUE", values::web_address)?,
             concurrency: variables.parse("CONCURRENCY", values::concurrency)?,
             pause: variables.parse("PAUSE", values::pause)?,
             lease: variables.parse("LEASE", values::pause)?,
@@ -226,6 +237,18 @@ impl Variables {
         Ok(secret.or(self.parse(parameter, values::parameter)?))
     }
 
+    fn accounts(&self) -> Result<accounts::Choices, SettingsError> {
+        self.at_most_one(&["PREFIX", "ACCOUNTS"])?;
+        Ok(accounts::Choices {
+            which: self.parse("ACCOUNTS", accounts::which)?,
+            exclude: self.parse("ACCOUNTS_EXCLUDE", accounts::ids)?,
+            role: self.parse("ACCOUNTS_ROLE", accounts::role)?,
+            external_id: self.parse("ACCOUNTS_EXTERNAL_ID", accounts::external_id)?,
+            session_name: self.parse("ACCOUNTS_SESSION_NAME", accounts::session_name)?,
+            at_once: self.parse("ACCOUNTS_CONCURRENCY", accounts::at_once)?,
+        })
+    }
+
     fn at_most_one(&self, names: &[&str]) -> Result<(), SettingsError> {
         let mut set = names.iter().filter(|name| self.of_ours(name).is_some());
         let (Some(first), Some(second)) = (set.next(), set.next()) else { return Ok(()) };
@@ -321,6 +344,32 @@ mod tests {
     }
 
     #[test]
+    fn folders_of_several_accounts_and_the_folder_of_one_are_layered_as_one() {
+        let file = || FileSettings::parse("f", "[accounts]\norganization = true\n").unwrap();
+        let coverage = settings(&[REPOSITORY, ("PREFIX", "x")]).coverage(file());
+        assert_eq!((coverage.prefix(), coverage.several()), ("x", Ok(None)));
+        let accounts = [REPOSITORY, ("ACCOUNTS", "111122223333"), ("ACCOUNTS_ROLE", "r")];
+        let coverage =
+            settings(&accounts).coverage(FileSettings::parse("f", "prefix = 'x'").unwrap());
+        let several = coverage.several().unwrap().unwrap();
+        assert_eq!((coverage.prefix(), several.role.as_str()), ("", "r"));
+        let coverage = settings(&[REPOSITORY, ("ACCOUNTS_EXTERNAL_ID", "x1")]).coverage(file());
+        let several = coverage.several().unwrap().unwrap();
+        assert_eq!(several.which, accounts::Which::Organization);
+        assert_eq!(several.external_id.as_deref(), Some("x1"));
+        let one = coverage.of_account("111122223333", false);
+        assert_eq!((one.prefix(), one.several()), ("accounts/111122223333", Ok(None)));
+        assert!(!one.kinds.contains("organizations policies") && one.kinds.contains("roles"));
+        assert!(coverage.of_account("1", true).kinds.contains("organizations policies"));
+        refused(
+            &[("PREFIX", "x"), ("ACCOUNTS", "organization")],
+            "AWS_IAM_GITOPS_ACCOUNTS",
+            "is set too",
+            "one",
+        );
+    }
+
+    #[test]
     fn every_variable_is_read() {
         let values = [
             ("REPOSITORY", "/srv/x.git"),
@@ -390,6 +439,13 @@ mod tests {
             ("PREFIX", "./a", "`.`", "accounts/"),
             ("KINDS", "roles,", "no kind ``", "`roles`"),
             ("KINDS", "roles,polices", "`polices`", "did you mean `policies`?"),
+            ("ACCOUNTS", "1111", "names no accounts", "organization"),
+            ("ACCOUNTS_EXCLUDE", "x", "not the ID", "twelve digits"),
+            ("ACCOUNTS_ROLE", "a b", "not the name of a role", "path"),
+            ("ACCOUNTS_EXTERNAL_ID", "a b", "no external ID", "letters"),
+            ("ACCOUNTS_SESSION_NAME", "a b", "not the name of a session", "letters"),
+            ("ACCOUNTS_CONCURRENCY", "33", "`33`", "1 to 32"),
+            ("QUEUE", "http://example.com/q", "reads", "https://"),
             ("AWS_MANAGED", "yes", "`yes`", "`true` or `false`"),
             ("CONCURRENCY", "0", "`0`", "1 to 64"),
             ("CONCURRENCY", "x", "`x`", "1 to 64"),

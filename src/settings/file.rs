@@ -1,7 +1,6 @@
 //! `aws-iam-gitops.toml`: what the repository itself says of what is written to it.
 //!
 //! ```toml
-//! prefix = "accounts/111122223333"
 //! kinds = ["roles", "policies", "organizations_policies"]
 //! aws_managed = false
 //! organizations_attachments = false
@@ -16,6 +15,14 @@
 //! [[ignore]]
 //! tag = "owner=team-*"
 //!
+//! [accounts]
+//! organization = true
+//! exclude = ["444455556666"]
+//! role = "aws-iam-gitops-member"
+//! external_id = "example-org-iam"
+//! session_name = "aws-iam-gitops"
+//! concurrency = 4
+//!
 //! [guard]
 //! disabled = ["drift"]
 //! protected = ["break-glass-*", "arn:aws:iam::*:role/billing"]
@@ -27,9 +34,11 @@
 //! allowed_module_sources = ["git::https://github.com/example-org/*"]
 //! ```
 //!
-//! All keys may be left out; what is not known is refused. Where the repository is and which branch
+//! All keys may be left out; what is not known is refused. Instead of `[accounts]` there may be
+//! `prefix = "accounts/111122223333"`, for one account of several. Where the repository is and which branch
 //! is meant cannot be in here: both must be known before this file is.
 
+pub mod accounts;
 mod guard;
 
 use std::collections::BTreeSet;
@@ -49,7 +58,7 @@ use crate::invisible::visible;
 pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 
 /// The keys, each with what it sets.
-pub const KEYS: [(&str, &str); 9] = [
+pub const KEYS: [(&str, &str); 10] = [
     ("prefix", "the folder of the repository below which everything lies"),
     ("kinds", "the kinds that are written; otherwise `default`"),
     ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
@@ -58,6 +67,7 @@ pub const KEYS: [(&str, &str); 9] = [
     ("imports", "import blocks; `false` leaves them out"),
     ("mode", "`push` to the branch, or `pull-request` for one that is protected"),
     ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
+    ("accounts", "several accounts instead of one, under `[accounts]`"),
     ("guard", "what a plan must not do, under `[guard]`"),
 ];
 /// The conditions of a rule.
@@ -85,6 +95,7 @@ impl FileSettings {
         })?;
         let mut settings = FileSettings::default();
         let choices = &mut settings.choices;
+        let mut accounts_at = None;
         for (key, value) in in_order(table.get_ref()) {
             match key.get_ref().as_ref() {
                 "prefix" => choices.prefix = Some(file.text(value, Prefix::parse)?),
@@ -97,9 +108,20 @@ impl FileSettings {
                 "imports" => choices.imports = Some(file.boolean(value)?),
                 "mode" => choices.mode = Some(file.text(value, mode)?),
                 "ignore" => settings.ignore = file.rules(value)?,
+                "accounts" => {
+                    choices.accounts = file.accounts(value)?;
+                    accounts_at = Some(key.span());
+                }
                 "guard" => settings.guard = file.guard(value)?,
                 unknown => return Err(file.error(key.span(), unknown_key(unknown))),
             }
+        }
+        if let (Some(place), Some(_)) = (accounts_at, &settings.choices.prefix) {
+            let problem = Invalid::new(
+                "`prefix` is for one account, and here are several",
+                "one of the two: each of several accounts lies below `accounts/`, by its ID",
+            );
+            return Err(file.error(place, problem));
         }
         Ok(settings)
     }
@@ -254,7 +276,8 @@ mod tests {
             .map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start()))
             .collect();
         let settings = read(&example);
-        assert_eq!(settings.choices.prefix.unwrap().as_str(), "accounts/111122223333");
+        let accounts = settings.choices.accounts.settled().unwrap().unwrap();
+        assert_eq!((accounts.at_once, accounts.exclude.len()), (4, 1));
         assert_eq!(settings.choices.kinds.unwrap().len(), 3);
         assert_eq!(settings.choices.aws_managed, Some(false));
         assert_eq!(settings.choices.organizations_attachments, Some(false));
@@ -262,7 +285,10 @@ mod tests {
         assert_eq!(settings.choices.imports, Some(true));
         assert_eq!(settings.choices.mode, Some(Mode::Push));
         assert!(settings.ignore.matches("roles", &["x"], Some("/sandbox/a/"), &[]));
-        assert!(KEYS.iter().all(|(key, _)| example.contains(key)));
+        let other = "prefix = \"accounts/111122223333\"";
+        assert_eq!(read(other).choices.prefix.unwrap().as_str(), "accounts/111122223333");
+        assert!(documentation.contains(&format!("//! `{other}`")));
+        assert!(KEYS.iter().all(|(key, _)| example.contains(key) || other.contains(key)));
     }
 
     #[test]

@@ -60,8 +60,14 @@ impl Run<'_> {
             }
         }
         // Of what neither side has any more nobody speaks, where everything was read.
+        let is_elsewhere = |kind: &Kind| {
+            let one = self.task.one_of_several;
+            kind.is_of_organization() && one.is_some_and(|one| !one.reads_organization)
+        };
         let is_whole = self.outcome.summary.failures.is_empty()
-            && seen.inventory.readings.len() == KINDS.len()
+            && KINDS
+                .iter()
+                .all(|kind| is_elsewhere(kind) || seen.inventory.reading(kind).is_some())
             && seen.inventory.readings.iter().all(|(kind, reading)| {
                 reading.named.is_none() && reading.complete.contains(kind.folders[0])
             });
@@ -157,7 +163,12 @@ impl Run<'_> {
                 Some(there) => (vec![there, head], Expected::At(there)),
                 None => (vec![head], Expected::Absent),
             };
-            let commit = signed(CommitMessage::of_conflict(&records, found.kind.name, &found.name));
+            let commit = signed(CommitMessage::of_conflict(
+                &records,
+                found.kind.name,
+                &found.name,
+                self.named_account(),
+            ));
             let commit = block_in_place(|| self.repository.commit_on(&tree, &commit, &parents))?;
             if let Some(commit) = commit {
                 block_in_place(|| self.repository.push_to(commit, branch, expected))?;

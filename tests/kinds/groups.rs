@@ -16,7 +16,7 @@ pub static CASES: Cases = Cases {
         to: "Action   = [\"ec2:*\"]",
         address: "aws_iam_group_policy.Developers__has__look",
         arguments: &["policy"],
-        json: "groups/Developers.json",
+        json: &["groups/Developers.json"],
     }],
     changes,
     unseen: &[],

@@ -11,13 +11,14 @@ mod groups;
 mod organizations_policies;
 mod policies;
 mod roles;
+mod service_linked_roles;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use aws_iam_gitops::resource::KINDS;
+use aws_iam_gitops::resource::{KINDS, export_permissions, sync_permissions};
 use aws_iam_gitops::settings::values::kind_name;
 use serde_json::{Map, Value, json};
 use support::bare::{Bare, git};
@@ -53,8 +54,8 @@ pub struct Edit {
     pub address: &'static str,
     /// The arguments in which it does.
     pub arguments: &'static [&'static str],
-    /// The raw JSON that is written once AWS has it.
-    pub json: &'static str,
+    /// The raw JSON files that are written once AWS has it.
+    pub json: &'static [&'static str],
 }
 
 /// A change in AWS, and what CloudTrail records of it.
@@ -75,6 +76,7 @@ static CASES: &[&Cases] = &[
     &groups::CASES,
     &users::CASES,
     &roles::CASES,
+    &service_linked_roles::CASES,
     &organizations_policies::CASES,
 ];
 
@@ -232,6 +234,8 @@ fn every_kind_goes_round() {
     let repository = repository();
     let first = repository.export(&emulator, &[]);
     assert_export_changes(&repository, &emulator, &[]);
+    let again = support::run::export(&emulator.environment(), repository.folder(), &["-v"]);
+    assert_eq!(calls(&again.stderr), owned(export_permissions()));
     support::assert_formatted(&repository.root());
 
     // All that can be written is, in some case.
@@ -284,7 +288,8 @@ fn edits_go_to_aws(repository: &Repository, module: &Module, emulator: &Emulator
     }
     module.apply();
     let edited = files_in(&repository.tree(), "terraform/");
-    let json: BTreeSet<_> = edits.iter().map(|edit| format!("changed {}", edit.json)).collect();
+    let json = edits.iter().flat_map(|edit| edit.json);
+    let json: BTreeSet<_> = json.map(|path| format!("changed {path}")).collect();
     let json: Vec<_> = json.iter().map(String::as_str).collect();
     assert_export_changes(repository, emulator, &json);
     assert_eq!(files_in(&repository.tree(), "terraform/"), edited);
@@ -311,12 +316,14 @@ fn events_are_written_between_comments(
     let commented = files_in(&repository.tree(), "terraform/");
     let bare = Bare::new();
     commit(repository, &bare);
+    let mut called = BTreeSet::new();
     for (number, change) in CASES.iter().flat_map(|cases| (cases.changes)()).enumerate() {
         emulator.call(&change.call);
         let before = bare.head("main");
         let record = bare.scratch("event.json");
         fs::write(&record, record_of(number, &change).to_string()).expect("write the event");
-        let told = sync(&bare, emulator, &["event", record.to_str().expect("UTF-8")]);
+        let (told, calls) = sync(&bare, emulator, &["event", record.to_str().expect("UTF-8")]);
+        called.extend(calls);
         let after = bare.head("main");
         assert_ne!(before, after, "{}: no commit\n{told}", change.action);
         let names = bare.git(&["diff", "--name-status", "--no-renames", "main~1", "main"]);
@@ -324,6 +331,9 @@ fn events_are_written_between_comments(
         let expected = change.files.iter().map(|file| (*file).to_owned()).collect();
         assert_eq!(found, expected, "{} {}\n{told}", change.action, change.request);
     }
+    let named = KINDS.iter().flat_map(|kind| kind.named_permissions).copied();
+    assert_eq!(&owned(named) - &called, BTreeSet::new(), "permissions that no event needs");
+    assert_eq!(&called - &owned(sync_permissions()), BTreeSet::new(), "calls beyond those told");
     let head = bare.head("main");
     sync(&bare, emulator, &["sync"]);
     let all = bare.git(&["log", "-1", "-p", "main"]);
@@ -402,12 +412,24 @@ fn commit(repository: &Repository, bare: &Bare) {
     git(clone, &["push", "--quiet", bare.path().to_str().expect("UTF-8"), "main"]);
 }
 
-/// Runs the program with the account and the repository; it must succeed.
+/// The calls that a run made, as the log of `-v` names them.
+fn calls(log: &str) -> BTreeSet<String> {
+    let called =
+        log.lines().filter_map(|line| line.split_once("called call=\"")?.1.split('"').next());
+    called.map(str::to_owned).collect()
+}
+
+fn owned(permissions: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
+    permissions.into_iter().map(str::to_owned).collect()
+}
+
+/// Runs the program with the account and the repository; it must succeed. What it printed, and the
+/// calls that it made.
 #[track_caller]
-fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) -> String {
+fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) -> (String, BTreeSet<String>) {
     let output = Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
         .args(arguments)
-        .arg("--quiet")
+        .arg("-v")
         .env_clear()
         .env("HOME", bare.scratch("home"))
         .envs(emulator.environment())
@@ -418,7 +440,7 @@ fn sync(bare: &Bare, emulator: &Emulator, arguments: &[&str]) -> String {
         .expect("the program runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    (String::from_utf8_lossy(&output.stdout).into_owned(), calls(&stderr))
 }
 
 /// Whatever listing is refused: no file changes or goes, and the refusal is told.

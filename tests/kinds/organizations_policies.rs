@@ -16,7 +16,7 @@ pub static CASES: Cases = Cases {
         to: "\"Nobody left\"",
         address: "aws_organizations_policy.p-a1b2c3d4",
         arguments: &["name"],
-        json: "scps/p-a1b2c3d4.json",
+        json: &["scps/p-a1b2c3d4.json"],
     }],
     changes,
     unseen: &[],

@@ -15,7 +15,7 @@ pub static CASES: Cases = Cases {
         to: "Action   = [\"s3:Get*\"]",
         address: "aws_iam_policy.boundary",
         arguments: &["policy"],
-        json: "policies/boundary.json",
+        json: &["policies/boundary.json"],
     }],
     changes,
     unseen: &[],

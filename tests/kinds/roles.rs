@@ -16,7 +16,7 @@ pub static CASES: Cases = Cases {
         to: "\"What it was for\"",
         address: "aws_iam_role.deploy",
         arguments: &["description"],
-        json: "roles/deploy.json",
+        json: &["roles/deploy.json"],
     }],
     changes,
     unseen: &[],

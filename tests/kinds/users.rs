@@ -17,7 +17,7 @@ pub static CASES: Cases = Cases {
             to: "= \"site\" # since May",
             address: "aws_iam_user.alice",
             arguments: &["tags", "tags_all"],
-            json: "users/alice.json",
+            json: &["users/alice.json"],
         },
         Edit {
             file: "terraform/iam_user.alice.tf",
@@ -25,7 +25,7 @@ pub static CASES: Cases = Cases {
             to: "Action   = [\"s3:GetObject\", \"s3:ListBucket\"]",
             address: "aws_iam_user_policy.alice__has__read",
             arguments: &["policy"],
-            json: "users/alice.json",
+            json: &["users/alice.json"],
         },
     ],
     changes,

@@ -58,6 +58,7 @@ def computed(*names):
 SCHEMAS = {
     "aws_caller_identity": computed("account_id", "arn", "id", "user_id"),
     "aws_partition": computed("dns_suffix", "id", "partition", "reverse_dns_prefix"),
+    "aws_region": computed("description", "endpoint", "id", "name", "region"),
     "aws_iam_policy_document": {
         "attributes": {
             "id": attribute("string", computed=True),
@@ -77,6 +78,7 @@ def read(provider, type_name, config):
     return {
         "aws_caller_identity": caller_identity,
         "aws_partition": partition,
+        "aws_region": region,
         "aws_iam_policy_document": policy_document,
     }[type_name](provider, config)
 
@@ -88,6 +90,17 @@ def caller_identity(provider, config):
         "arn": identity["Arn"],
         "id": identity["Account"],
         "user_id": identity["UserId"],
+    }
+
+
+def region(provider, config):
+    name = provider.client.region
+    return {
+        "description": name,
+        "endpoint": f"ec2.{name}.amazonaws.com",
+        "id": name,
+        "name": name,
+        "region": name,
     }
 
 

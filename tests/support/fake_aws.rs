@@ -1,8 +1,9 @@
 //! A small AWS at the HTTP level, for what the emulator cannot do: pages of any size, refusals,
 //! throttling, outages, answers that stop half-way, accounts that change while they are read.
 //!
-//! It speaks IAM's and STS's query protocol and the JSON of Organizations, Secrets Manager and
-//! Parameter Store, as far as an export asks.
+//! It speaks IAM's and STS's query protocol and the JSON of Organizations, Secrets Manager, Parameter
+//! Store and SQS, as far as an export asks. Besides the account of the credentials there may be others,
+//! each entered by its role: the access key says which of them a request is for.
 //! [`World`] is what it holds, [`Fault`]s are what it does wrong, [`Request`]s are what it was
 //! asked. Signatures are not checked.
 
@@ -21,6 +22,11 @@ use serde_json::{Value, json};
 use super::http_server::HttpServer;
 
 pub const ACCOUNT: &str = "111122223333";
+/// What the other accounts ask of who enters.
+pub const MEMBER_ROLE: &str = "aws-iam-gitops-member";
+pub const EXTERNAL_ID: &str = "the-external-id";
+/// How the access keys of sessions in the other accounts begin; the account's ID follows.
+const MEMBER_KEY: &str = "ASIA0000";
 pub const SECRET_ACCESS_KEY: &str = "the+secret/access=key0123456789abcdefghi";
 pub const SESSION_TOKEN: &str = "the-session-token//0123456789+abcdefghij==";
 
@@ -140,6 +146,12 @@ pub struct World {
     pub order: u64,
     pub faults: Vec<Fault>,
     pub delay: Duration,
+    /// The organization's management account, its accounts with parent and state, and its units.
+    pub management: String,
+    pub accounts: Vec<(String, &'static str, &'static str)>,
+    pub units: Vec<(&'static str, &'static str)>,
+    /// By account: how often the queue does not take its message.
+    pub queue_refuses: BTreeMap<String, usize>,
 }
 
 impl World {
@@ -160,7 +172,17 @@ impl World {
             order: 0,
             faults: Vec::new(),
             delay: Duration::ZERO,
+            management: ACCOUNT.to_owned(),
+            accounts: Vec::new(),
+            units: Vec::new(),
+            queue_refuses: BTreeMap::new(),
         }
+    }
+
+    /// A member account of the organization, which cannot read the organization's policies.
+    pub fn member(account: &str) -> World {
+        let denied = Fault::new("ListPolicies", How::Denied);
+        World { account: account.to_owned(), faults: vec![denied], ..World::small() }
     }
 
     pub fn role(&mut self, name: &str) -> &mut Role {
@@ -243,7 +265,9 @@ impl Fault {
 /// What was asked.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// `sts`, `iam`, `organizations`, `secretsmanager`, `ssm`.
+    /// Whose credentials it came with, where they are not those of the fake's own account.
+    pub member: Option<String>,
+    /// `sts`, `iam`, `organizations`, `secretsmanager`, `ssm`, `sqs`.
     pub service: &'static str,
     pub operation: String,
     /// The entity or the policy type, where the request names one.
@@ -284,6 +308,9 @@ type Watch = Box<dyn FnMut(&Request) + Send>;
 
 struct Shared {
     world: Mutex<World>,
+    members: Mutex<BTreeMap<String, World>>,
+    /// The bodies of the messages on the queue.
+    messages: Mutex<Vec<String>>,
     watch: Mutex<Option<Watch>>,
     requests: Mutex<Vec<Request>>,
     in_flight: Mutex<InFlight>,
@@ -293,12 +320,17 @@ struct Shared {
 struct InFlight {
     now: usize,
     most: usize,
+    /// Requests with credentials of each account.
+    accounts: BTreeMap<String, usize>,
+    most_accounts: usize,
 }
 
 impl FakeAws {
     pub fn start(world: World) -> FakeAws {
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
+            members: Mutex::default(),
+            messages: Mutex::default(),
             watch: Mutex::default(),
             requests: Mutex::default(),
             in_flight: Mutex::default(),
@@ -341,6 +373,28 @@ impl FakeAws {
         self.shared.world.lock().expect("no panic while held")
     }
 
+    /// Other accounts, to be entered by [`MEMBER_ROLE`].
+    pub fn with_members(self, members: impl IntoIterator<Item = World>) -> FakeAws {
+        let members = members.into_iter().map(|world| (world.account.clone(), world));
+        self.members().extend(members);
+        self
+    }
+
+    /// What the other accounts hold, by their ID.
+    pub fn members(&self) -> MutexGuard<'_, BTreeMap<String, World>> {
+        self.shared.members.lock().expect("no panic while held")
+    }
+
+    /// The bodies of the messages that were put on the queue since this was last asked.
+    pub fn take_messages(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.messages.lock().expect("no panic while held"))
+    }
+
+    /// The most accounts that were ever read at once.
+    pub fn most_accounts_in_flight(&self) -> usize {
+        self.shared.in_flight.lock().expect("no panic while held").most_accounts
+    }
+
     /// Calls this with every request from now on, before what it holds is looked at.
     pub fn watch(&self, watch: impl FnMut(&Request) + Send + 'static) {
         *self.shared.watch.lock().expect("no panic while held") = Some(Box::new(watch));
@@ -368,47 +422,118 @@ pub struct Profile {
     _file: tempfile::NamedTempFile,
 }
 
-struct Flight<'a>(&'a Mutex<InFlight>);
+struct Flight<'a>(&'a Mutex<InFlight>, Option<String>);
 
 impl<'a> Flight<'a> {
-    fn new(counter: &'a Mutex<InFlight>) -> Flight<'a> {
+    fn new(counter: &'a Mutex<InFlight>, member: Option<String>) -> Flight<'a> {
         let mut guard = counter.lock().expect("no panic while held");
         guard.now += 1;
         guard.most = guard.most.max(guard.now);
-        Flight(counter)
+        if let Some(member) = &member {
+            *guard.accounts.entry(member.clone()).or_default() += 1;
+            guard.most_accounts = guard.most_accounts.max(guard.accounts.len());
+        }
+        Flight(counter, member)
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.0.lock().expect("no panic while held").now -= 1;
+        let mut guard = self.0.lock().expect("no panic while held");
+        guard.now -= 1;
+        if let Some(member) = &self.1 {
+            let left = guard.accounts.entry(member.clone()).or_default();
+            *left -= 1;
+            if *left == 0 {
+                guard.accounts.remove(member);
+            }
+        }
     }
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let _flight = Flight::new(&shared.in_flight);
     let request = read_request(&headers, &body);
-    let delay = shared.world.lock().expect("no panic while held").delay;
+    let _flight = Flight::new(&shared.in_flight, request.member.clone());
+    let delay = with_world(&shared, &request, |world| world.delay);
     shared.requests.lock().expect("no panic while held").push(request.clone());
     if let Some(watch) = &mut *shared.watch.lock().expect("no panic while held") {
         watch(&request);
     }
     tokio::time::sleep(delay).await;
 
-    let how = {
-        let mut world = shared.world.lock().expect("no panic while held");
-        take_fault(&mut world.faults, &request)
-    };
+    let how = with_world(&shared, &request, |world| take_fault(&mut world.faults, &request));
     if let Some(How::Late(delay)) = how {
         tokio::time::sleep(delay).await;
     }
-    let world = shared.world.lock().expect("no panic while held");
     let answer = match how.and_then(|how| error_of(how, &request)) {
         Some(error) => Err(error),
-        None => world.answer(&request, how),
+        None if request.operation == "AssumeRole" => shared.assume(&request),
+        None if request.operation == "SendMessageBatch" => Ok(shared.take_batch(&request)),
+        None => with_world(&shared, &request, |world| world.answer(&request, how)),
     };
-    drop(world);
     respond(&request, answer, how)
+}
+
+/// Looks at the account that a request is for.
+fn with_world<T>(shared: &Shared, request: &Request, look: impl FnOnce(&mut World) -> T) -> T {
+    match &request.member {
+        None => look(&mut shared.world.lock().expect("no panic while held")),
+        Some(id) => {
+            let mut members = shared.members.lock().expect("no panic while held");
+            look(members.get_mut(id).expect("credentials are given for accounts there are"))
+        }
+    }
+}
+
+impl Shared {
+    fn assume(&self, request: &Request) -> Result<String, ServiceError> {
+        let arn = request.parameter("RoleArn");
+        let members = self.members.lock().expect("no panic while held");
+        let account = arn.split(':').nth(4).unwrap_or_default();
+        let is_trusted = request.member.is_none()
+            && members.contains_key(account)
+            && arn == format!("arn:aws:iam::{account}:role/{MEMBER_ROLE}")
+            && request.parameter("ExternalId") == EXTERNAL_ID;
+        if !is_trusted {
+            let message = format!(
+                "User: arn:aws:sts::{ACCOUNT}:assumed-role/exporter/test is not authorized to perform: \
+                 sts:AssumeRole on resource: {arn}"
+            );
+            return Err(ServiceError { status: 403, code: "AccessDenied", message });
+        }
+        let session = request.parameter("RoleSessionName");
+        let credentials = element("AccessKeyId", &format!("{MEMBER_KEY}{account}"))
+            + &element("SecretAccessKey", SECRET_ACCESS_KEY)
+            + &element("SessionToken", SESSION_TOKEN)
+            + &element("Expiration", "2126-11-22T10:15:00Z");
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        let assumed = format!("arn:aws:sts::{account}:assumed-role/{name}/{session}");
+        let user = element("AssumedRoleId", "AROAEXAMPLE:x") + &element("Arn", &assumed);
+        Ok(group("Credentials", credentials) + &group("AssumedRoleUser", user))
+    }
+
+    fn take_batch(&self, request: &Request) -> String {
+        let entries: Vec<Value> =
+            serde_json::from_str(request.parameter("Entries")).expect("entries");
+        assert!((1..=10).contains(&entries.len()), "SQS takes ten at most");
+        let mut world = self.world.lock().expect("no panic while held");
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for entry in &entries {
+            let id = entry["Id"].as_str().expect("an ID");
+            match world.queue_refuses.get_mut(id).filter(|left| **left > 0) {
+                Some(left) => {
+                    *left = left.saturating_sub(1);
+                    failed.push(json!({"Id": id, "Code": "InternalError", "SenderFault": false}));
+                }
+                None => {
+                    let body = entry["MessageBody"].as_str().expect("a body").to_owned();
+                    self.messages.lock().expect("no panic while held").push(body);
+                    successful.push(json!({"Id": id, "MessageId": id, "MD5OfMessageBody": ""}));
+                }
+            }
+        }
+        json!({"Successful": successful, "Failed": failed}).to_string()
+    }
 }
 
 fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
@@ -418,6 +543,9 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
     // AWS4-HMAC-SHA256 Credential=<key>/<day>/<region>/<service>/aws4_request, …
     let scope = header("authorization").unwrap_or_default().split('/').nth(2);
     let region = scope.unwrap_or_default().to_owned();
+    let key = header("authorization").unwrap_or_default().split("Credential=").nth(1);
+    let key = key.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let member = key.strip_prefix(MEMBER_KEY).map(str::to_owned);
     let text = std::str::from_utf8(body).expect("a request in UTF-8");
     if let Some(target) = header("x-amz-target") {
         let members: BTreeMap<String, Value> =
@@ -429,12 +557,14 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
         let service = match target {
             _ if target.starts_with("secretsmanager.") => "secretsmanager",
             _ if target.starts_with("AmazonSSM.") => "ssm",
+            _ if target.starts_with("AmazonSQS.") => "sqs",
             _ => "organizations",
         };
         return Request {
+            member,
             service,
             operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
-            about: ["PolicyId", "ResourceId", "Filter", "SecretId", "Name"]
+            about: ["PolicyId", "ResourceId", "Filter", "SecretId", "Name", "ParentId"]
                 .into_iter()
                 .find_map(parameter),
             attempt,
@@ -451,10 +581,14 @@ fn read_request(headers: &HeaderMap, body: &[u8]) -> Request {
         .collect();
     let parameter = |name: &str| parameters.get(name).cloned();
     let operation = parameter("Action").expect("an action");
+    let is_of_sts = ["GetCallerIdentity", "AssumeRole"].contains(&operation.as_str());
     Request {
-        service: if operation == "GetCallerIdentity" { "sts" } else { "iam" },
+        member,
+        service: if is_of_sts { "sts" } else { "iam" },
         operation,
-        about: ["RoleName", "PolicyArn", "InstanceProfileName"].into_iter().find_map(parameter),
+        about: ["RoleName", "PolicyArn", "InstanceProfileName", "RoleArn"]
+            .into_iter()
+            .find_map(parameter),
         attempt,
         region,
         marker: parameter("Marker"),
@@ -876,6 +1010,32 @@ impl World {
         let Some(types) = &self.organization else {
             return Err(refused("AWSOrganizationsNotInUseException"));
         };
+        match operation {
+            "DescribeOrganization" => {
+                return Ok(json!({"Organization": {
+                    "Id": "o-example00", "MasterAccountId": self.management, "FeatureSet": "ALL",
+                }})
+                .to_string());
+            }
+            "ListAccounts" | "ListAccountsForParent" => {
+                let is_asked = |(_, parent, _): &&(String, &str, &str)| {
+                    operation == "ListAccounts" || *parent == about
+                };
+                let found: Vec<_> = self.accounts.iter().filter(is_asked).collect();
+                let page = self.page(&found, request, how);
+                let account =
+                    |(id, _, state): &&(String, &str, &str)| json!({"Id": id, "State": state});
+                return Ok(page.json("Accounts", page.items.iter().map(account).collect()));
+            }
+            "ListOrganizationalUnitsForParent" => {
+                let found: Vec<_> =
+                    self.units.iter().filter(|(_, parent)| *parent == about).collect();
+                let page = self.page(&found, request, how);
+                let units = page.items.iter().map(|(id, _)| json!({"Id": id}));
+                return Ok(page.json("OrganizationalUnits", units.collect()));
+            }
+            _ => {}
+        }
         if operation == "ListPolicies" {
             if !types.iter().any(|policy_type| policy_type == about) {
                 return Err(refused("PolicyTypeNotEnabledException"));

@@ -24,12 +24,17 @@ pub struct Infrastructure {
 
 impl Infrastructure {
     pub fn new() -> Infrastructure {
+        Infrastructure::of("terraform")
+    }
+
+    /// A module of the project by its folder.
+    pub fn of(source: &str) -> Infrastructure {
         let folder = tempfile::tempdir().expect("a folder");
         let account = folder.path().join("account.json");
         fs::write(&account, format!("{{\"account\": \"{ACCOUNT}\"}}")).expect("an account");
         let module = folder.path().join("terraform");
         fs::create_dir(&module).expect("a folder");
-        for entry in fs::read_dir(project().join("terraform")).expect("the module") {
+        for entry in fs::read_dir(project().join(source)).expect("the module") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let belongs = name.ends_with(".tf") || matches!(name, "deploy.sh" | "Makefile");

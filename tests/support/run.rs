@@ -73,6 +73,13 @@ impl std::fmt::Display for Outcome {
     }
 }
 
+/// What a summary says of a kind, by its plural.
+#[track_caller]
+pub fn of_kind<'a>(summary: &'a Value, kind: &str) -> &'a Value {
+    let kinds = summary["kinds"].as_array().expect("kinds");
+    kinds.iter().find(|of| of["kind"] == kind).expect("such a kind")
+}
+
 /// Every file below a folder, with its content and when it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree(BTreeMap<String, (String, SystemTime)>);

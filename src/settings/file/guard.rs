@@ -46,7 +46,7 @@ impl File<'_> {
         Ok(guard)
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &self,
         value: &Spanned<DeValue>,
         parse: impl Fn(&str) -> Result<T, Invalid>,
@@ -57,7 +57,7 @@ impl File<'_> {
         items.iter().map(|item| self.text(item, &parse)).collect()
     }
 
-    fn number(&self, value: &Spanned<DeValue>) -> Result<usize, SettingsError> {
+    pub(super) fn number(&self, value: &Spanned<DeValue>) -> Result<usize, SettingsError> {
         let number = match value.get_ref() {
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => None,

@@ -16,6 +16,8 @@ SCHEMA_FILE = pathlib.Path(__file__).resolve().parent.parent / "recorded_schema.
 #: Type -> service in the ARN, and what follows the account; None where it has no ARN.
 FORMS = {
     "aws_cloudtrail": ("cloudtrail", "trail/{name}"),
+    "aws_cloudwatch_event_bus": ("events", "event-bus/{name}"),
+    "aws_cloudwatch_event_bus_policy": None,
     "aws_cloudwatch_event_rule": ("events", "rule/{name}"),
     "aws_cloudwatch_event_target": None,
     "aws_cloudwatch_log_group": ("logs", "log-group:{name}"),
@@ -49,7 +51,7 @@ NAMES = frozenset({"name", "bucket", "function_name", "alarm_name", "url", "rule
 #: The first of these that there is serves as the ID.
 IDENTIFIERS = (
     "name", "bucket", "function_name", "alarm_name", "repository", "queue_url", "arn", "topic_arn",
-    "rule", "url",
+    "rule", "url", "event_bus_name",
 )
 
 
