@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::file_name::Case;
 use crate::json::Json;
 use crate::known::{KnownResource, is_default};
 use crate::reconcile::{Argument, Identity, Resource, State};
@@ -35,6 +36,9 @@ pub struct Desired {
     by_address: HashMap<String, usize>,
     by_owner: HashMap<String, Vec<usize>>,
     opaque: Vec<Opaque>,
+    /// Whether `*_exclusive` resources are compared like others, and not taken for declarations of
+    /// what they list.
+    has_exclusive: bool,
 }
 
 /// One resource of the files, or one instance of it.
@@ -119,12 +123,14 @@ impl Entities {
         };
         let resource_type = main.address.resource_type.to_string();
         self.by_address.insert(main.address.to_string(), attributes.clone());
-        self.by_name.insert((resource_type, folded(&main.named_by)), attributes);
+        let named_by = folded(&resource_type, &main.named_by);
+        self.by_name.insert((resource_type, named_by), attributes);
     }
 
     /// Whether an entity goes by these values of [`ResourceType::identity`].
     pub fn has(&self, resource_type: &str, named_by: &[String]) -> bool {
-        self.by_name.contains_key(&(resource_type.to_owned(), folded(named_by)))
+        let named_by = folded(resource_type, named_by);
+        self.by_name.contains_key(&(resource_type.to_owned(), named_by))
     }
 
     /// Gives a resource whose name the provider made the name of the one entity that it can be.
@@ -185,7 +191,8 @@ impl Entities {
                     Some(_) => {
                         let named_by: Vec<String> =
                             of.identity.iter().map(value).collect::<Option<_>>()?;
-                        self.by_name.get(&(of.name.to_owned(), folded(&named_by)))?
+                        let named_by = folded(of.name, &named_by);
+                        self.by_name.get(&(of.name.to_owned(), named_by))?
                     }
                 }
             }
@@ -193,13 +200,17 @@ impl Entities {
         match reference.attribute {
             "name" => Some(attributes.name.clone()),
             "arn" => Some(attributes.arn.clone()),
-            "id" => Some(attributes.id.clone()),
+            "id" => Some(attributes.id.clone()).filter(|id| !id.is_empty()),
             _ => None,
         }
     }
 }
 
 impl Desired {
+    pub fn new(has_exclusive: bool) -> Desired {
+        Desired { has_exclusive, ..Desired::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -301,7 +312,7 @@ impl Desired {
                     continue;
                 }
                 for block in std::iter::once(&found).chain(&overriding) {
-                    note_covered(block, &scope, &mut opaque);
+                    note_covered(block, &scope, self.has_exclusive, &mut opaque);
                 }
                 let Some((_, written_as)) = resource_type(&found.address.resource_type) else {
                     continue;
@@ -453,7 +464,8 @@ impl Desired {
                 self.by_import.entry((resource_type.clone(), id.clone())).or_default().push(index);
             }
             if let Some(named_by) = &declared.named_by {
-                let key = (resource_type, folded(named_by));
+                let named_by = folded(&resource_type, named_by);
+                let key = (resource_type, named_by);
                 self.by_name.entry(key).or_default().push(index);
             }
             self.by_address.insert(declared.full_address.clone(), index);
@@ -470,8 +482,11 @@ impl Desired {
             || resources.iter().any(|known| {
                 let resource_type = known.address.resource_type.to_string();
                 self.by_import.contains_key(&known.identity)
-                    || self.by_name.contains_key(&(resource_type, folded(&known.named_by)))
                     || self.by_address.contains_key(&known.address.to_string())
+                    || {
+                        let named_by = folded(&resource_type, &known.named_by);
+                        self.by_name.contains_key(&(resource_type, named_by))
+                    }
             })
             || self.opaque.iter().any(|opaque| {
                 opaque.owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(name))
@@ -603,7 +618,7 @@ impl Desired {
     fn double(&self, candidates: &[usize], chosen: usize, known: &KnownResource) -> Option<usize> {
         let is_named = |index: &usize| {
             let named_by = self.declared[*index].named_by.as_deref();
-            named_by.is_some_and(|named_by| folded(named_by) == folded(&known.named_by))
+            named_by.is_some_and(|named_by| is_same_name(&known.address, named_by, &known.named_by))
         };
         let others = candidates.iter().filter(|index| **index != chosen);
         if is_named(&chosen) { others.copied().find(is_named) } else { None }
@@ -620,12 +635,14 @@ impl Desired {
         let is_free = |index: &&usize| !taken.contains(index);
         let is_this = |index: &&usize| match &self.declared[**index].named_by {
             Some(named_by) => {
-                folded(named_by) == folded(&known.named_by) || !is_others(&resource_type, named_by)
+                is_same_name(&known.address, named_by, &known.named_by)
+                    || !is_others(&resource_type, named_by)
             }
             None => true,
         };
         let by_import = self.by_import.get(&known.identity).into_iter().flatten();
-        let by_name = self.by_name.get(&(resource_type.clone(), folded(&known.named_by)));
+        let named_by = folded(&resource_type, &known.named_by);
+        let by_name = self.by_name.get(&(resource_type.clone(), named_by));
         let is_unsaid = |index: &&usize| {
             let declared = &self.declared[**index];
             declared.named_by.is_none() && declared.import_ids.is_empty()
@@ -680,9 +697,16 @@ impl Declared {
     }
 }
 
-/// IAM's names are unique without regard to case.
-fn folded(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| name.to_lowercase()).collect()
+/// Names in the spelling in which they are unique: mostly without regard to case.
+fn folded(of: &str, names: &[String]) -> Vec<String> {
+    match resource_type(of) {
+        Some((kind, _)) if kind.case != Case::Ignored => names.to_vec(),
+        _ => names.iter().map(|name| name.to_lowercase()).collect(),
+    }
+}
+
+fn is_same_name(address: &Address, one: &[String], other: &[String]) -> bool {
+    folded(&address.resource_type, one) == folded(&address.resource_type, other)
 }
 
 /// Import IDs by the address they are imported to.
@@ -703,7 +727,12 @@ fn imports<'a>(
 }
 
 /// What declares resources of other types inside itself, such as a role's `managed_policy_arns`.
-fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mut Vec<Opaque>) {
+fn note_covered<'a>(
+    found: &source::Resource<'a>,
+    scope: &Scope<'a>,
+    has_exclusive: bool,
+    opaque: &mut Vec<Opaque>,
+) {
     let block = found.block;
     let has = |name: &str| {
         block.attribute(name).is_some()
@@ -714,7 +743,8 @@ fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mu
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {
         for (by, argument, owner) in covered.also_declared_by {
-            if *by != found.address.resource_type || !has(argument) {
+            let is_compared = has_exclusive && by.ends_with("_exclusive");
+            if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }
             let owners = block.value(owner).and_then(|value| scope.node(value).value());
@@ -804,7 +834,7 @@ fn resource(
     }
     let is_left_out = |name: &str, node: &Node| match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => is_default(of, name, value),
-        Content::List(items) => items.is_empty(),
+        Content::List(items) => items.is_empty() && !of.sets.contains(&name),
         Content::Object(members) => members.is_empty(),
         _ => false,
     };
