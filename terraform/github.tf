@@ -63,57 +63,178 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
-  # What Terraform reads of the resources that an export writes.
-  refreshes = [
-    "iam:GetInstanceProfile",
-    "iam:GetPolicy",
-    "iam:GetPolicyVersion",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListRolePolicies",
-    "organizations:DescribePolicy",
-    "organizations:ListTagsForResource",
-    "organizations:ListTargetsForPolicy",
-  ]
+  # Besides what is always exported there are kinds that an export writes only when asked for.
+  exported = concat(["always"], sort(var.apply_kinds))
 
-  # What it calls to create, change and delete them.
-  applies = [
-    "iam:AddRoleToInstanceProfile",
-    "iam:AttachRolePolicy",
-    "iam:CreateInstanceProfile",
-    "iam:CreatePolicy",
-    "iam:CreatePolicyVersion",
-    "iam:CreateRole",
-    "iam:DeleteInstanceProfile",
-    "iam:DeletePolicy",
-    "iam:DeletePolicyVersion",
-    "iam:DeleteRole",
-    "iam:DeleteRolePermissionsBoundary",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:ListInstanceProfilesForRole",
-    "iam:ListPolicyVersions",
-    "iam:PutRolePermissionsBoundary",
-    "iam:PutRolePolicy",
-    "iam:RemoveRoleFromInstanceProfile",
-    "iam:TagInstanceProfile",
-    "iam:TagPolicy",
-    "iam:TagRole",
-    "iam:UntagInstanceProfile",
-    "iam:UntagPolicy",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-    "iam:UpdateRoleDescription",
-    "organizations:AttachPolicy",
-    "organizations:CreatePolicy",
-    "organizations:DeletePolicy",
-    "organizations:DetachPolicy",
-    "organizations:TagResource",
-    "organizations:UntagResource",
-    "organizations:UpdatePolicy",
-  ]
+  # What Terraform reads of the resources that an export writes.
+  refreshes = flatten([for kind in local.exported : local.refreshes_of[kind]])
+  refreshes_of = {
+    always = [
+      "iam:GetAccountPasswordPolicy",
+      "iam:GetGroup",
+      "iam:GetGroupPolicy",
+      "iam:GetInstanceProfile",
+      "iam:GetOpenIDConnectProvider",
+      "iam:GetPolicy",
+      "iam:GetPolicyVersion",
+      "iam:GetRole",
+      "iam:GetRolePolicy",
+      "iam:GetSAMLProvider",
+      "iam:GetUser",
+      "iam:GetUserPolicy",
+      "iam:ListAccountAliases",
+      "iam:ListAttachedGroupPolicies",
+      "iam:ListAttachedRolePolicies",
+      "iam:ListAttachedUserPolicies",
+      "iam:ListGroupsForUser",
+      "iam:ListRolePolicies",
+      "organizations:DescribePolicy",
+      "organizations:ListTagsForResource",
+      "organizations:ListTargetsForPolicy",
+    ]
+    identity_center = [
+      "sso:DescribePermissionSet",
+      "sso:GetInlinePolicyForPermissionSet",
+      "sso:GetPermissionsBoundaryForPermissionSet",
+      "sso:ListAccountAssignments",
+      "sso:ListCustomerManagedPolicyReferencesInPermissionSet",
+      "sso:ListManagedPoliciesInPermissionSet",
+      "sso:ListTagsForResource",
+    ]
+    organization_structure = [
+      "organizations:DescribeAccount",
+      "organizations:DescribeOrganizationalUnit",
+      "organizations:DescribeResourcePolicy",
+      "organizations:ListAccountsForParent",
+      "organizations:ListDelegatedAdministrators",
+      "organizations:ListParents",
+    ]
+    service_linked_roles = []
+  }
+
+  # What it calls to create, change and delete them. Not among it: what takes credentials from a user
+  # who is deleted with all that is theirs, and what closes an account or lets it leave.
+  applies = flatten([for kind in local.exported : local.applies_of[kind]])
+  applies_of = {
+    always = [
+      "iam:AddClientIDToOpenIDConnectProvider",
+      "iam:AddRoleToInstanceProfile",
+      "iam:AddUserToGroup",
+      "iam:AttachGroupPolicy",
+      "iam:AttachRolePolicy",
+      "iam:AttachUserPolicy",
+      "iam:CreateAccountAlias",
+      "iam:CreateGroup",
+      "iam:CreateInstanceProfile",
+      "iam:CreateOpenIDConnectProvider",
+      "iam:CreatePolicy",
+      "iam:CreatePolicyVersion",
+      "iam:CreateRole",
+      "iam:CreateSAMLProvider",
+      "iam:CreateUser",
+      "iam:DeleteAccountAlias",
+      "iam:DeleteAccountPasswordPolicy",
+      "iam:DeleteGroup",
+      "iam:DeleteGroupPolicy",
+      "iam:DeleteInstanceProfile",
+      "iam:DeleteOpenIDConnectProvider",
+      "iam:DeletePolicy",
+      "iam:DeletePolicyVersion",
+      "iam:DeleteRole",
+      "iam:DeleteRolePermissionsBoundary",
+      "iam:DeleteRolePolicy",
+      "iam:DeleteSAMLProvider",
+      "iam:DeleteUser",
+      "iam:DeleteUserPermissionsBoundary",
+      "iam:DeleteUserPolicy",
+      "iam:DetachGroupPolicy",
+      "iam:DetachRolePolicy",
+      "iam:DetachUserPolicy",
+      "iam:ListInstanceProfilesForRole",
+      "iam:ListPolicyVersions",
+      "iam:PutGroupPolicy",
+      "iam:PutRolePermissionsBoundary",
+      "iam:PutRolePolicy",
+      "iam:PutUserPermissionsBoundary",
+      "iam:PutUserPolicy",
+      "iam:RemoveClientIDFromOpenIDConnectProvider",
+      "iam:RemoveRoleFromInstanceProfile",
+      "iam:RemoveUserFromGroup",
+      "iam:TagInstanceProfile",
+      "iam:TagOpenIDConnectProvider",
+      "iam:TagPolicy",
+      "iam:TagRole",
+      "iam:TagSAMLProvider",
+      "iam:TagUser",
+      "iam:UntagInstanceProfile",
+      "iam:UntagOpenIDConnectProvider",
+      "iam:UntagPolicy",
+      "iam:UntagRole",
+      "iam:UntagSAMLProvider",
+      "iam:UntagUser",
+      "iam:UpdateAccountPasswordPolicy",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateGroup",
+      "iam:UpdateOpenIDConnectProviderThumbprint",
+      "iam:UpdateRole",
+      "iam:UpdateRoleDescription",
+      "iam:UpdateSAMLProvider",
+      "iam:UpdateUser",
+      "organizations:AttachPolicy",
+      "organizations:CreatePolicy",
+      "organizations:DeletePolicy",
+      "organizations:DetachPolicy",
+      "organizations:TagResource",
+      "organizations:UntagResource",
+      "organizations:UpdatePolicy",
+    ]
+    identity_center = [
+      "sso:AttachCustomerManagedPolicyReferenceToPermissionSet",
+      "sso:AttachManagedPolicyToPermissionSet",
+      "sso:CreateAccountAssignment",
+      "sso:CreatePermissionSet",
+      "sso:DeleteAccountAssignment",
+      "sso:DeleteInlinePolicyFromPermissionSet",
+      "sso:DeletePermissionSet",
+      "sso:DeletePermissionsBoundaryFromPermissionSet",
+      "sso:DescribeAccountAssignmentCreationStatus",
+      "sso:DescribeAccountAssignmentDeletionStatus",
+      "sso:DescribePermissionSetProvisioningStatus",
+      "sso:DetachCustomerManagedPolicyReferenceFromPermissionSet",
+      "sso:DetachManagedPolicyFromPermissionSet",
+      "sso:ProvisionPermissionSet",
+      "sso:PutInlinePolicyToPermissionSet",
+      "sso:PutPermissionsBoundaryToPermissionSet",
+      "sso:TagResource",
+      "sso:UntagResource",
+      "sso:UpdatePermissionSet",
+    ]
+    organization_structure = [
+      "account:PutAccountName",
+      "organizations:CreateAccount",
+      "organizations:CreateOrganizationalUnit",
+      "organizations:DeleteOrganizationalUnit",
+      "organizations:DeleteResourcePolicy",
+      "organizations:DeregisterDelegatedAdministrator",
+      "organizations:DescribeCreateAccountStatus",
+      "organizations:MoveAccount",
+      "organizations:PutResourcePolicy",
+      "organizations:RegisterDelegatedAdministrator",
+      "organizations:UpdateOrganizationalUnit",
+    ]
+    service_linked_roles = [
+      "iam:CreateServiceLinkedRole",
+      "iam:DeleteServiceLinkedRole",
+      "iam:GetServiceLinkedRoleDeletionStatus",
+    ]
+  }
+
+  # All that is not denied by the boundary. What only reads goes by patterns: a boundary is short.
+  within_boundary = concat(
+    ["iam:Get*", "iam:List*", "organizations:Describe*", "organizations:List*", "sso:Describe*", "sso:Get*", "sso:List*"],
+    [for action in local.applies : action if !can(regex(":(Describe|Get|List)", action))],
+    ["iam:PassRole", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sts:GetCallerIdentity"],
+  )
 
   state_key = "${var.prefix == null ? "" : "${var.prefix}/"}terraform.tfstate"
   state = {
@@ -125,6 +246,8 @@ locals {
   protected = {
     roles         = [for role in sort(keys(local.role_arns)) : "${var.name}-${role}"]
     more_roles    = sort(var.protected_roles)
+    users         = sort(var.protected_users)
+    groups        = sort(var.protected_groups)
     policies      = ["${var.name}-boundary"]
     oidc_provider = local.oidc_provider_arn
     buckets       = concat(var.create_trail ? [local.trail_bucket] : [], local.way_back ? [local.state_bucket] : [])
@@ -132,15 +255,16 @@ locals {
   protected_arns = concat(
     values(local.role_arns),
     [local.boundary_arn, local.oidc_provider_arn],
-    # The roles of IAM Identity Center.
-    ["arn:${local.partition}:iam::${local.account}:role/aws-reserved/*"],
+    # The roles of IAM Identity Center, the provider that they trust, and who gets into this account.
+    ["${local.iam}:role/aws-reserved/*", "${local.iam}:saml-provider/AWSSSO_*"],
+    ["arn:${local.partition}:sso:::account/${local.account}"],
     flatten([
-      for role in local.protected.more_roles : [
-        "arn:${local.partition}:iam::${local.account}:role/${role}",
-        "arn:${local.partition}:iam::${local.account}:role/*/${role}",
+      for kind, names in { role = local.protected.more_roles, user = local.protected.users, group = local.protected.groups } : [
+        for name in names : ["${local.iam}:${kind}/${name}", "${local.iam}:${kind}/*/${name}"]
       ]
     ]),
   )
+  iam = "arn:${local.partition}:iam::${local.account}"
 
   boundary = jsonencode({
     Version = "2012-10-17"
@@ -148,11 +272,11 @@ locals {
       {
         Sid      = "AtMost"
         Effect   = "Allow"
-        Action   = local.within_boundary
+        Action   = "*"
         Resource = "*"
       },
-      # Without this a policy of another resource could allow a session of the role what no boundary
-      # does: to take a role that it made itself, for one.
+      # Denied and not just left out: else a policy of another resource could allow a session of the
+      # role what no boundary does: to take a role that it made itself, for one.
       {
         Sid       = "NothingElse"
         Effect    = "Deny"
@@ -162,7 +286,7 @@ locals {
       {
         Sid       = "ProtectedIsOnlyRead"
         Effect    = "Deny"
-        NotAction = ["iam:Get*", "iam:List*"]
+        NotAction = ["iam:Get*", "iam:List*", "sso:Describe*", "sso:Get*", "sso:List*"]
         Resource  = local.protected_arns
       },
       {
@@ -177,12 +301,16 @@ locals {
         Action   = "s3:DeleteObject"
         Resource = local.state.object
       },
+      # The administrator of CloudTrail could stop the organization's trail.
+      {
+        Sid       = "TrailStays"
+        Effect    = "Deny"
+        Action    = "organizations:*DelegatedAdministrator"
+        Resource  = "*"
+        Condition = { StringEquals = { "organizations:ServicePrincipal" = "cloudtrail.amazonaws.com" } }
+      },
     ]
   })
-  within_boundary = concat(
-    local.refreshes, local.applies,
-    ["iam:PassRole", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sts:GetCallerIdentity"],
-  )
 }
 
 resource "aws_iam_role" "plan" {
@@ -311,7 +439,7 @@ resource "aws_iam_policy" "boundary" {
   lifecycle {
     precondition {
       condition     = length(local.boundary) <= 6144
-      error_message = "The boundary has ${length(local.boundary)} of the 6144 characters that IAM allows: shorten protected_roles."
+      error_message = "The boundary has ${length(local.boundary)} of the 6144 characters that IAM allows: shorten protected_roles, protected_users and protected_groups, or apply_kinds."
     }
   }
 }

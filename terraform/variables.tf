@@ -530,6 +530,18 @@ variable "environment" {
   }
 }
 
+variable "apply_kinds" {
+  description = "Kinds that are written only when asked for, and that the plan role may read and the apply role change too: `identity_center`, `organization_structure`, `service_linked_roles`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.apply_kinds, ["identity_center", "organization_structure", "service_linked_roles"])) == 0
+    error_message = "Kinds to ask for are `identity_center`, `organization_structure` and `service_linked_roles`; all others are always there."
+  }
+}
+
 variable "protected_roles" {
   description = "Names of further roles that the apply role may not change, take or pass, with `*` as a wildcard: for break-glass access, say."
   type        = set(string)
@@ -539,6 +551,30 @@ variable "protected_roles" {
   validation {
     condition     = alltrue([for role in var.protected_roles : can(regex("^[A-Za-z0-9+=,.@_/*-]+$", role))]) && length(var.protected_roles) <= 20
     error_message = "Names of roles, with their path where they have one: `break-glass-*`, `admins/root-helper`. Twenty at most."
+  }
+}
+
+variable "protected_users" {
+  description = "Names of users that the apply role may not change, with `*` as a wildcard."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for user in var.protected_users : can(regex("^[A-Za-z0-9+=,.@_/*-]+$", user))]) && length(var.protected_users) <= 20
+    error_message = "Names of users, with their path where they have one: `break-glass-*`, `admins/root-helper`. Twenty at most."
+  }
+}
+
+variable "protected_groups" {
+  description = "Names of groups that the apply role may not change, so that nobody joins or leaves them by it, with `*` as a wildcard."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for group in var.protected_groups : can(regex("^[A-Za-z0-9+=,.@_/*-]+$", group))]) && length(var.protected_groups) <= 20
+    error_message = "Names of groups, with their path where they have one: `admins`, `teams/owners-*`. Twenty at most."
   }
 }
 

@@ -22,13 +22,89 @@ fn default_plan() -> &'static Planned {
     PLAN.get_or_init(|| Infrastructure::to_plan().plan(&[]))
 }
 
-/// What Terraform calls for a resource type: to read it, and to create, change and delete it.
-/// Tags in a call that creates something take the right to tag.
-const CALLS: [(&str, &[&str], &[&str]); 7] = [
-    (
-        "aws_iam_policy",
-        &["iam:GetPolicy", "iam:GetPolicyVersion"],
-        &[
+/// What Terraform calls for a resource type. Tags in a call that creates something take the right to
+/// tag.
+struct Calls {
+    resource_type: &'static str,
+    /// To read it.
+    reads: &'static [&'static str],
+    /// To create, change and delete it.
+    writes: &'static [&'static str],
+    /// The word of `apply_kinds` without which nobody is granted the rest; none: always.
+    asked_by: Option<&'static str>,
+    /// What nobody is granted.
+    refused: &'static [&'static str],
+}
+
+const ALWAYS: Calls =
+    Calls { resource_type: "", reads: &[], writes: &[], asked_by: None, refused: &[] };
+const STRUCTURE: Calls = Calls { asked_by: Some("organization_structure"), ..ALWAYS };
+const IDENTITY_CENTER: Calls = Calls { asked_by: Some("identity_center"), ..ALWAYS };
+const SERVICE_LINKED: Calls = Calls { asked_by: Some("service_linked_roles"), ..ALWAYS };
+
+const CALLS: [Calls; 31] = [
+    Calls {
+        resource_type: "aws_iam_account_alias",
+        reads: &["iam:ListAccountAliases"],
+        writes: &["iam:CreateAccountAlias", "iam:DeleteAccountAlias"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_account_password_policy",
+        reads: &["iam:GetAccountPasswordPolicy"],
+        writes: &["iam:DeleteAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_group",
+        reads: &["iam:GetGroup"],
+        writes: &["iam:CreateGroup", "iam:DeleteGroup", "iam:UpdateGroup"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_group_policy",
+        reads: &["iam:GetGroupPolicy"],
+        writes: &["iam:DeleteGroupPolicy", "iam:PutGroupPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_group_policy_attachment",
+        reads: &["iam:ListAttachedGroupPolicies"],
+        writes: &["iam:AttachGroupPolicy", "iam:DetachGroupPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_instance_profile",
+        // The role is read to see whether it is still there.
+        reads: &["iam:GetInstanceProfile", "iam:GetRole"],
+        writes: &[
+            "iam:AddRoleToInstanceProfile",
+            "iam:CreateInstanceProfile",
+            "iam:DeleteInstanceProfile",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:UntagInstanceProfile",
+        ],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_openid_connect_provider",
+        reads: &["iam:GetOpenIDConnectProvider"],
+        writes: &[
+            "iam:AddClientIDToOpenIDConnectProvider",
+            "iam:CreateOpenIDConnectProvider",
+            "iam:DeleteOpenIDConnectProvider",
+            "iam:RemoveClientIDFromOpenIDConnectProvider",
+            "iam:TagOpenIDConnectProvider",
+            "iam:UntagOpenIDConnectProvider",
+            "iam:UpdateOpenIDConnectProviderThumbprint",
+        ],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_policy",
+        reads: &["iam:GetPolicy", "iam:GetPolicyVersion"],
+        writes: &[
             "iam:CreatePolicy",
             "iam:CreatePolicyVersion",
             "iam:DeletePolicy",
@@ -37,17 +113,18 @@ const CALLS: [(&str, &[&str], &[&str]); 7] = [
             "iam:TagPolicy",
             "iam:UntagPolicy",
         ],
-    ),
-    (
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_role",
         // Inline policies and attachments are read for arguments that nobody sets any more.
-        "aws_iam_role",
-        &[
+        reads: &[
             "iam:GetRole",
             "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies",
             "iam:ListRolePolicies",
         ],
-        &[
+        writes: &[
             "iam:CreateRole",
             "iam:DeleteRole",
             "iam:DeleteRolePermissionsBoundary",
@@ -60,42 +137,250 @@ const CALLS: [(&str, &[&str], &[&str]); 7] = [
             "iam:UpdateRole",
             "iam:UpdateRoleDescription",
         ],
-    ),
-    ("aws_iam_role_policy", &["iam:GetRolePolicy"], &["iam:DeleteRolePolicy", "iam:PutRolePolicy"]),
-    (
-        "aws_iam_role_policy_attachment",
-        &["iam:ListAttachedRolePolicies"],
-        &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
-    ),
-    (
-        // The role is read to see whether it is still there.
-        "aws_iam_instance_profile",
-        &["iam:GetInstanceProfile", "iam:GetRole"],
-        &[
-            "iam:AddRoleToInstanceProfile",
-            "iam:CreateInstanceProfile",
-            "iam:DeleteInstanceProfile",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:TagInstanceProfile",
-            "iam:UntagInstanceProfile",
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_role_policies_exclusive",
+        reads: &["iam:ListRolePolicies"],
+        writes: &["iam:DeleteRolePolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_role_policy",
+        reads: &["iam:GetRolePolicy"],
+        writes: &["iam:DeleteRolePolicy", "iam:PutRolePolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_role_policy_attachment",
+        reads: &["iam:ListAttachedRolePolicies"],
+        writes: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_role_policy_attachments_exclusive",
+        reads: &["iam:ListAttachedRolePolicies"],
+        writes: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_saml_provider",
+        reads: &["iam:GetSAMLProvider"],
+        writes: &[
+            "iam:CreateSAMLProvider",
+            "iam:DeleteSAMLProvider",
+            "iam:TagSAMLProvider",
+            "iam:UntagSAMLProvider",
+            "iam:UpdateSAMLProvider",
         ],
-    ),
-    (
-        "aws_organizations_policy",
-        &["organizations:DescribePolicy", "organizations:ListTagsForResource"],
-        &[
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_service_linked_role",
+        reads: &["iam:GetRole"],
+        writes: &[
+            "iam:CreateServiceLinkedRole",
+            "iam:DeleteServiceLinkedRole",
+            "iam:GetServiceLinkedRoleDeletionStatus",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateRole",
+        ],
+        ..SERVICE_LINKED
+    },
+    Calls {
+        resource_type: "aws_iam_user",
+        reads: &["iam:GetUser"],
+        writes: &[
+            "iam:CreateUser",
+            "iam:DeleteUser",
+            "iam:DeleteUserPermissionsBoundary",
+            "iam:ListGroupsForUser",
+            "iam:PutUserPermissionsBoundary",
+            "iam:RemoveUserFromGroup",
+            "iam:TagUser",
+            "iam:UntagUser",
+            "iam:UpdateUser",
+        ],
+        // Only with `force_destroy` are a user's credentials deleted, and no export writes it.
+        refused: &[
+            "iam:DeactivateMFADevice",
+            "iam:DeleteAccessKey",
+            "iam:DeleteLoginProfile",
+            "iam:DeleteSSHPublicKey",
+            "iam:DeleteSigningCertificate",
+            "iam:ListAccessKeys",
+            "iam:ListMFADevices",
+            "iam:ListSSHPublicKeys",
+            "iam:ListSigningCertificates",
+        ],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_user_group_membership",
+        reads: &["iam:ListGroupsForUser"],
+        writes: &["iam:AddUserToGroup", "iam:RemoveUserFromGroup"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_user_policy",
+        reads: &["iam:GetUserPolicy"],
+        writes: &["iam:DeleteUserPolicy", "iam:PutUserPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_iam_user_policy_attachment",
+        reads: &["iam:ListAttachedUserPolicies"],
+        writes: &["iam:AttachUserPolicy", "iam:DetachUserPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_organizations_account",
+        reads: &[
+            "organizations:DescribeAccount",
+            "organizations:ListParents",
+            "organizations:ListTagsForResource",
+        ],
+        writes: &[
+            "account:PutAccountName",
+            "organizations:CreateAccount",
+            "organizations:DescribeCreateAccountStatus",
+            "organizations:MoveAccount",
+            "organizations:TagResource",
+            "organizations:UntagResource",
+        ],
+        // To close an account or to let it leave is for people, who can be asked twice.
+        refused: &[
+            "organizations:CloseAccount",
+            "organizations:CreateGovCloudAccount",
+            "organizations:RemoveAccountFromOrganization",
+        ],
+        ..STRUCTURE
+    },
+    Calls {
+        resource_type: "aws_organizations_delegated_administrator",
+        reads: &["organizations:ListDelegatedAdministrators"],
+        writes: &[
+            "organizations:DeregisterDelegatedAdministrator",
+            "organizations:RegisterDelegatedAdministrator",
+        ],
+        ..STRUCTURE
+    },
+    Calls {
+        resource_type: "aws_organizations_organizational_unit",
+        reads: &[
+            "organizations:DescribeOrganizationalUnit",
+            "organizations:ListAccountsForParent",
+            "organizations:ListParents",
+            "organizations:ListTagsForResource",
+        ],
+        writes: &[
+            "organizations:CreateOrganizationalUnit",
+            "organizations:DeleteOrganizationalUnit",
+            "organizations:TagResource",
+            "organizations:UntagResource",
+            "organizations:UpdateOrganizationalUnit",
+        ],
+        ..STRUCTURE
+    },
+    Calls {
+        resource_type: "aws_organizations_policy",
+        reads: &["organizations:DescribePolicy", "organizations:ListTagsForResource"],
+        writes: &[
             "organizations:CreatePolicy",
             "organizations:DeletePolicy",
             "organizations:TagResource",
             "organizations:UntagResource",
             "organizations:UpdatePolicy",
         ],
-    ),
-    (
-        "aws_organizations_policy_attachment",
-        &["organizations:ListTargetsForPolicy"],
-        &["organizations:AttachPolicy", "organizations:DetachPolicy"],
-    ),
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_organizations_policy_attachment",
+        reads: &["organizations:ListTargetsForPolicy"],
+        writes: &["organizations:AttachPolicy", "organizations:DetachPolicy"],
+        ..ALWAYS
+    },
+    Calls {
+        resource_type: "aws_organizations_resource_policy",
+        reads: &["organizations:DescribeResourcePolicy", "organizations:ListTagsForResource"],
+        writes: &[
+            "organizations:DeleteResourcePolicy",
+            "organizations:PutResourcePolicy",
+            "organizations:TagResource",
+            "organizations:UntagResource",
+        ],
+        ..STRUCTURE
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_account_assignment",
+        reads: &["sso:ListAccountAssignments"],
+        writes: &[
+            "sso:CreateAccountAssignment",
+            "sso:DeleteAccountAssignment",
+            "sso:DescribeAccountAssignmentCreationStatus",
+            "sso:DescribeAccountAssignmentDeletionStatus",
+        ],
+        ..IDENTITY_CENTER
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_customer_managed_policy_attachment",
+        reads: &["sso:ListCustomerManagedPolicyReferencesInPermissionSet"],
+        writes: &[
+            "sso:AttachCustomerManagedPolicyReferenceToPermissionSet",
+            "sso:DescribePermissionSetProvisioningStatus",
+            "sso:DetachCustomerManagedPolicyReferenceFromPermissionSet",
+            "sso:ProvisionPermissionSet",
+        ],
+        ..IDENTITY_CENTER
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_managed_policy_attachment",
+        reads: &["sso:ListManagedPoliciesInPermissionSet"],
+        writes: &[
+            "sso:AttachManagedPolicyToPermissionSet",
+            "sso:DescribePermissionSetProvisioningStatus",
+            "sso:DetachManagedPolicyFromPermissionSet",
+            "sso:ProvisionPermissionSet",
+        ],
+        ..IDENTITY_CENTER
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_permission_set",
+        reads: &["sso:DescribePermissionSet", "sso:ListTagsForResource"],
+        writes: &[
+            "sso:CreatePermissionSet",
+            "sso:DeletePermissionSet",
+            "sso:DescribePermissionSetProvisioningStatus",
+            "sso:ProvisionPermissionSet",
+            "sso:TagResource",
+            "sso:UntagResource",
+            "sso:UpdatePermissionSet",
+        ],
+        ..IDENTITY_CENTER
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_permission_set_inline_policy",
+        reads: &["sso:GetInlinePolicyForPermissionSet"],
+        writes: &[
+            "sso:DeleteInlinePolicyFromPermissionSet",
+            "sso:DescribePermissionSetProvisioningStatus",
+            "sso:ProvisionPermissionSet",
+            "sso:PutInlinePolicyToPermissionSet",
+        ],
+        ..IDENTITY_CENTER
+    },
+    Calls {
+        resource_type: "aws_ssoadmin_permissions_boundary_attachment",
+        reads: &["sso:GetPermissionsBoundaryForPermissionSet"],
+        writes: &[
+            "sso:DeletePermissionsBoundaryFromPermissionSet",
+            "sso:DescribePermissionSetProvisioningStatus",
+            "sso:ProvisionPermissionSet",
+            "sso:PutPermissionsBoundaryToPermissionSet",
+        ],
+        ..IDENTITY_CENTER
+    },
 ];
 
 /// Variables for every account of an organization.
@@ -165,70 +450,186 @@ fn the_function_and_the_export_role_may_do_what_the_program_calls() {
     }
 }
 
+/// Plans with words of `apply_kinds`: all of them, and each but one alone, which then has the rest.
+fn asked_plans() -> Vec<(Vec<&'static str>, Planned)> {
+    let words: BTreeSet<_> = CALLS.iter().filter_map(|calls| calls.asked_by).collect();
+    let alone = words.iter().skip(1).map(|word| vec![*word]);
+    let all: Vec<_> = words.iter().copied().collect();
+    let asked = alone.chain([all]);
+    asked
+        .map(|words| {
+            let value = json!(words).to_string();
+            let plan = Infrastructure::to_plan().plan(&[("apply_kinds", &value)]);
+            (words, plan)
+        })
+        .collect()
+}
+
 #[test]
 fn plan_and_apply_roles_may_do_what_terraform_calls_for_the_types_that_are_exported() {
-    let types: BTreeSet<_> =
-        KINDS.iter().flat_map(|kind| kind.resource_types).map(|found| found.name).collect();
-    assert_eq!(CALLS.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>(), types);
-    let reads = owned(CALLS.iter().flat_map(|(_, reads, _)| *reads));
-    let writes = owned(CALLS.iter().flat_map(|(_, _, writes)| *writes));
-    let plan = default_plan();
-    assert_eq!(set(plan.actions("aws_iam_role_policy.plan[0]", "Refresh")), reads);
-    let all: BTreeSet<String> = reads.union(&writes).cloned().collect();
-    assert_eq!(set(plan.actions("aws_iam_role_policy.apply[0]", "Apply")), all);
-    assert_eq!(
-        plan.actions("aws_iam_role_policy.apply[0]", "FillInstanceProfiles"),
-        ["iam:PassRole"]
-    );
-    let boundary = set(plan.actions("aws_iam_policy.boundary[0]", "AtMost"));
-    let more = [
-        "iam:PassRole",
-        "s3:DeleteObject",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:PutObject",
-        "sts:GetCallerIdentity",
+    for kind in KINDS {
+        for exported in kind.resource_types {
+            let calls = CALLS.iter().find(|calls| calls.resource_type == exported.name);
+            let calls = calls.unwrap_or_else(|| panic!("no calls of {}", exported.name));
+            // What an export writes only when asked for is granted by the same word.
+            assert_eq!(kind.asked_by, calls.asked_by, "{}", exported.name);
+        }
+    }
+    let default = [(Vec::new(), default_plan())];
+    let asked = asked_plans();
+    let asked = asked.iter().map(|(words, plan)| (words.clone(), plan));
+    for (words, plan) in default.into_iter().chain(asked) {
+        let granted =
+            || CALLS.iter().filter(|calls| calls.asked_by.is_none_or(|word| words.contains(&word)));
+        let reads = owned(granted().flat_map(|calls| calls.reads));
+        let writes = owned(granted().flat_map(|calls| calls.writes));
+        assert_eq!(set(plan.actions("aws_iam_role_policy.plan[0]", "Refresh")), reads, "{words:?}");
+        let all: BTreeSet<String> = reads.union(&writes).cloned().collect();
+        assert_eq!(set(plan.actions("aws_iam_role_policy.apply[0]", "Apply")), all, "{words:?}");
+        assert_eq!(
+            plan.actions("aws_iam_role_policy.apply[0]", "FillInstanceProfiles"),
+            ["iam:PassRole"]
+        );
+
+        // The boundary leaves the same, but for more that only reads.
+        let boundary = plan.document("aws_iam_policy.boundary[0]", "policy");
+        let left = boundary["Statement"][1]["NotAction"].as_array().expect("actions");
+        let left: Vec<&str> = left.iter().filter_map(Value::as_str).collect();
+        let (patterns, exact): (Vec<&str>, Vec<&str>) =
+            left.iter().partition(|action| action.contains('*'));
+        let is_read = |action: &str| {
+            patterns.iter().any(|pattern| action.starts_with(pattern.trim_end_matches('*')))
+        };
+        let more = [
+            "iam:PassRole",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:ListBucket",
+            "s3:PutObject",
+            "sts:GetCallerIdentity",
+        ];
+        let mut expected: BTreeSet<String> =
+            all.into_iter().filter(|action| !is_read(action)).collect();
+        expected.extend(owned(&more));
+        assert_eq!(owned(&exact), expected, "{words:?}");
+        let only_reads = |pattern: &&str| {
+            [":Describe*", ":Get*", ":List*"].iter().any(|end| pattern.ends_with(end))
+        };
+        assert!(patterns.iter().all(only_reads), "{patterns:?}");
+        // IAM allows a role 10,240 characters of inline policies.
+        let policy = plan.document("aws_iam_role_policy.apply[0]", "policy").to_string();
+        assert!(policy.len() < 10_000, "{}", policy.len());
+    }
+    let refused = owned(CALLS.iter().flat_map(|calls| calls.refused));
+    let granted = owned(CALLS.iter().flat_map(|calls| calls.reads.iter().chain(calls.writes)));
+    assert_eq!(refused.intersection(&granted).count(), 0);
+}
+
+/// The modules of the double in which a source has calls made, and that of the type itself first.
+fn sources_of_double(file: &str) -> Vec<String> {
+    let resources = project().join("tests/provider/resources");
+    let read = |file: &str| {
+        fs::read_to_string(resources.join(format!("{file}.py")))
+            .unwrap_or_else(|_| panic!("{file}"))
+    };
+    let mut files = vec![file.to_owned()];
+    let mut sources = Vec::new();
+    while let Some(file) = files.get(sources.len()) {
+        let source = read(file);
+        for line in source.lines() {
+            let imported = match line.strip_prefix("from resources") {
+                Some(rest) if rest.starts_with(" import ") => rest.trim_start_matches(" import "),
+                Some(rest) => rest.trim_start_matches('.'),
+                None => continue,
+            };
+            let names = imported.split(" import ").next().unwrap_or_default().split(", ");
+            for name in names.filter_map(|name| name.split_whitespace().next()) {
+                if !matches!(name, "base" | "framework") && !files.iter().any(|of| of == name) {
+                    files.push(name.to_owned());
+                }
+            }
+        }
+        sources.push(source);
+    }
+    sources
+}
+
+/// The operations that stand in a source, of which some are put together with a kind's name.
+fn operations<'a>(sources: impl Iterator<Item = &'a String>, kinds: &[&str]) -> BTreeSet<String> {
+    let verbs = [
+        "Add",
+        "Attach",
+        "Close",
+        "Create",
+        "Deactivate",
+        "Delete",
+        "Deregister",
+        "Describe",
+        "Detach",
+        "Get",
+        "List",
+        "Move",
+        "Provision",
+        "Put",
+        "Register",
+        "Remove",
+        "Tag",
+        "Untag",
+        "Update",
     ];
-    assert_eq!(boundary.difference(&all).cloned().collect::<BTreeSet<_>>(), owned(&more));
-    assert!(all.is_subset(&boundary));
+    // What begins like an operation and is a member of an answer, or an error.
+    let others = ["CreateAccountStatus", "CreateDate", "DeleteConflict"];
+    let lines = sources.flat_map(|source| source.lines());
+    let quoted = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+    quoted
+        .flat_map(|text| {
+            let of_kind = |kind: &&str| text.replace("{self.kind}", kind).replace("{kind}", kind);
+            kinds.iter().map(of_kind).collect::<BTreeSet<_>>()
+        })
+        .flat_map(|text| match text.as_str() {
+            "Describe{status}" => ["Creation", "Deletion"]
+                .map(|change| format!("DescribeAccountAssignment{change}Status"))
+                .to_vec(),
+            _ => vec![text],
+        })
+        .filter(|text| text.chars().all(char::is_alphabetic) && !others.contains(&text.as_str()))
+        .filter(|text| {
+            verbs.iter().any(|verb| {
+                let rest = text.strip_prefix(verb).unwrap_or_default();
+                rest.starts_with(char::is_uppercase)
+            })
+        })
+        .collect()
 }
 
 /// The double of the provider was read from the provider on its own.
 #[test]
 fn the_table_of_calls_is_what_the_double_of_the_provider_calls() {
-    let verbs = [
-        "Add", "Attach", "Create", "Delete", "Describe", "Detach", "Get", "List", "Put", "Remove",
-        "Tag", "Untag", "Update",
-    ];
-    for (name, reads, writes) in CALLS {
-        let file = name.strip_prefix("aws_").expect("a type of AWS");
-        let path = project().join(format!("tests/provider/resources/{file}.py"));
-        let source = fs::read_to_string(path).expect("the double's source");
-        let quoted = source.split('"').skip(1).step_by(2);
-        let called: BTreeSet<&str> = quoted
-            .filter(|text| text.chars().all(char::is_alphabetic))
-            .filter(|text| {
-                verbs.iter().any(|verb| {
-                    let rest = text.strip_prefix(verb).unwrap_or_default();
-                    rest.starts_with(char::is_uppercase)
-                })
-            })
-            .filter(|text| !matches!(*text, "CreateDate" | "DeleteConflict"))
-            .collect();
-        let table: BTreeSet<&str> =
-            reads.iter().chain(writes).filter_map(|action| action.split(':').nth(1)).collect();
+    let registry = fs::read_to_string(project().join("tests/provider/resources/__init__.py"))
+        .expect("the double's registry");
+    let served = registry.lines().filter(|line| line.starts_with("from resources.")).count();
+    assert_eq!(served, CALLS.len(), "every type that the double serves has calls");
+
+    let name_of = |action: &&str| action.split(':').nth(1).expect("a service").to_owned();
+    let all: BTreeSet<String> = CALLS
+        .iter()
+        .flat_map(|of| of.reads.iter().chain(of.writes).chain(of.refused))
+        .map(name_of)
+        .collect();
+    for Calls { resource_type, reads, writes, refused, .. } in CALLS {
+        let sources = sources_of_double(resource_type.strip_prefix("aws_").expect("a type of AWS"));
+        let named = ["kind = \"", "write_tags(provider, \""].iter().find_map(|before| {
+            let (_, rest) = sources[0].split_once(before)?;
+            rest.split('"').next()
+        });
+        let kind = named.unwrap_or("Role");
         // The double serves the old `inline_policy` blocks of a role in the role's own type.
-        let elsewhere: BTreeSet<&str> = CALLS
-            .iter()
-            .flat_map(|(_, reads, writes)| reads.iter().chain(*writes))
-            .filter_map(|action| action.split(':').nth(1))
-            .collect();
-        assert!(called.is_subset(&elsewhere), "{name}: {called:?}");
-        // It lists through a base of its own.
-        let lists = ["ListAttachedRolePolicies", "ListRolePolicies"];
-        let missing: Vec<_> =
-            table.difference(&called).filter(|action| !lists.contains(action)).collect();
-        assert!(missing.is_empty(), "{name}: {missing:?}");
+        let called = operations(sources.iter().take(1), &[kind, "Role"]);
+        assert!(called.is_subset(&all), "{resource_type}: {called:?}");
+        let known = operations(sources.iter(), &[kind, "Role"]);
+        let table = reads.iter().chain(writes).chain(refused).map(name_of);
+        let missing: Vec<_> = table.filter(|action| !known.contains(action)).collect();
+        assert!(missing.is_empty(), "{resource_type}: {missing:?}");
     }
 }
 
@@ -491,6 +892,9 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
             ("github_owner_id", "o"),
             ("environment", "a:b"),
             ("protected_roles", r#"["a b"]"#),
+            ("protected_users", r#"["a b"]"#),
+            ("protected_groups", r#"["a:b"]"#),
+            ("apply_kinds", r#"["roles"]"#),
             ("tags", r#"{"aws:x" = "y"}"#),
         ],
         &[

@@ -6,6 +6,7 @@ mod support;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use support::infrastructure::{ACCOUNT, Infrastructure, Planned};
@@ -13,6 +14,39 @@ use support::python::{evaluators_folder, project};
 
 const BUCKET: &str = "arn:aws:s3:::aws-iam-gitops-state-111122223333";
 const PROVIDER: &str = "oidc-provider/token.actions.githubusercontent.com";
+const IDENTITY_CENTER: &str = "saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE";
+const SERVICE_LINKED: &str =
+    "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+const OTHER_ACCOUNT: &str = "arn:aws:organizations::111122223333:account/o-a1b2c3d4e5/444455556666";
+const PERMISSION_SET: &str =
+    "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0123456789abcdef";
+
+/// What the apply role may not do even if all kinds are asked for.
+const NEVER: [(&str, &str); 14] = [
+    ("organizations:LeaveOrganization", "*"),
+    ("organizations:DeleteOrganization", "*"),
+    ("organizations:CloseAccount", OTHER_ACCOUNT),
+    ("organizations:RemoveAccountFromOrganization", OTHER_ACCOUNT),
+    ("organizations:CreateGovCloudAccount", "*"),
+    ("organizations:InviteAccountToOrganization", OTHER_ACCOUNT),
+    ("organizations:EnableAWSServiceAccess", "*"),
+    (
+        "organizations:DisablePolicyType",
+        "arn:aws:organizations::111122223333:root/o-a1b2c3d4e5/r-ab12",
+    ),
+    ("iam:EnableOrganizationsRootSessions", "*"),
+    ("sts:AssumeRoot", "arn:aws:iam::444455556666:root"),
+    (
+        "account:StartPrimaryEmailUpdate",
+        "arn:aws:account::111122223333:account/o-a1b2c3d4e5/444455556666",
+    ),
+    (
+        "identitystore:CreateGroupMembership",
+        "arn:aws:identitystore::111122223333:identitystore/d-0123456789",
+    ),
+    ("sso:DeleteInstance", "arn:aws:sso:::instance/ssoins-0123456789abcdef"),
+    ("sts:AssumeRole", "arn:aws:iam::444455556666:role/OrganizationAccountAccessRole"),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Verdict {
@@ -88,8 +122,15 @@ impl Documents<'_> {
     }
 }
 
-fn plan() -> Planned {
-    Infrastructure::to_plan().plan(&[("protected_roles", r#"["break-glass-*"]"#)])
+fn plan() -> &'static Planned {
+    static PLAN: OnceLock<Planned> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        Infrastructure::to_plan().plan(&[
+            ("protected_roles", r#"["break-glass-*"]"#),
+            ("protected_users", r#"["break-glass-*"]"#),
+            ("protected_groups", r#"["admins"]"#),
+        ])
+    })
 }
 
 #[track_caller]
@@ -112,12 +153,12 @@ fn assert_verdicts(cases: &[(Value, Verdict)]) {
 #[test]
 fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
     let plan = plan();
-    let documents = Documents(&plan);
+    let documents = Documents(plan);
     let state = format!("{BUCKET}/terraform.tfstate");
     let lock = format!("{state}.tflock");
     let policy =
         "arn:aws:organizations::111122223333:policy/o-a1b2c3d4e5/service_control_policy/p-k3v8x1m5";
-    let may: [(&str, &str); 26] = [
+    let may = [
         ("iam:CreateRole", "role/deploy"),
         ("iam:CreateRole", "role/teams/web/deploy"),
         ("iam:DeleteRole", "role/deploy"),
@@ -137,9 +178,35 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
         ("iam:DeletePolicy", "policy/deploy-site"),
         ("iam:CreateInstanceProfile", "instance-profile/web"),
         ("iam:AddRoleToInstanceProfile", "instance-profile/web"),
+        ("iam:CreateUser", "user/teams/web/alice"),
+        ("iam:UpdateUser", "user/alice"),
+        ("iam:DeleteUser", "user/alice"),
+        ("iam:TagUser", "user/alice"),
+        ("iam:PutUserPolicy", "user/alice"),
+        ("iam:AttachUserPolicy", "user/alice"),
+        ("iam:PutUserPermissionsBoundary", "user/alice"),
+        ("iam:DeleteUserPermissionsBoundary", "user/alice"),
+        ("iam:AddUserToGroup", "group/readers"),
+        ("iam:RemoveUserFromGroup", "group/readers"),
+        ("iam:CreateGroup", "group/readers"),
+        ("iam:UpdateGroup", "group/readers"),
+        ("iam:PutGroupPolicy", "group/readers"),
+        ("iam:AttachGroupPolicy", "group/readers"),
+        ("iam:DeleteGroup", "group/readers"),
+        ("iam:CreateOpenIDConnectProvider", "oidc-provider/oidc.example.com"),
+        ("iam:AddClientIDToOpenIDConnectProvider", "oidc-provider/oidc.example.com"),
+        ("iam:UpdateOpenIDConnectProviderThumbprint", "oidc-provider/oidc.example.com"),
+        ("iam:DeleteOpenIDConnectProvider", "oidc-provider/oidc.example.com"),
+        ("iam:CreateSAMLProvider", "saml-provider/directory"),
+        ("iam:UpdateSAMLProvider", "saml-provider/directory"),
+        ("iam:CreateAccountAlias", "*"),
+        ("iam:UpdateAccountPasswordPolicy", "*"),
         // What protects is read like the rest.
         ("iam:GetRole", "role/aws-iam-gitops-apply"),
         ("iam:GetPolicyVersion", "policy/aws-iam-gitops-boundary"),
+        ("iam:GetOpenIDConnectProvider", PROVIDER),
+        ("iam:GetUser", "user/break-glass-1"),
+        ("iam:GetGroup", "group/admins"),
         ("organizations:UpdatePolicy", policy),
         ("s3:GetObject", &state),
         ("s3:PutObject", &state),
@@ -177,15 +244,48 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
         ("iam:DeleteOpenIDConnectProvider", PROVIDER),
         ("iam:AddClientIDToOpenIDConnectProvider", PROVIDER),
         ("iam:UpdateOpenIDConnectProviderThumbprint", PROVIDER),
-        ("iam:CreateOpenIDConnectProvider", "oidc-provider/evil.example.com"),
+        ("iam:RemoveClientIDFromOpenIDConnectProvider", PROVIDER),
+        ("iam:CreateOpenIDConnectProvider", PROVIDER),
+        ("iam:TagOpenIDConnectProvider", PROVIDER),
+        // Whom IAM Identity Center lets in.
+        ("iam:UpdateSAMLProvider", IDENTITY_CENTER),
+        ("iam:DeleteSAMLProvider", IDENTITY_CENTER),
+        ("iam:CreateSAMLProvider", IDENTITY_CENTER),
+        // Protected users and groups, by their own name or by taking it.
+        ("iam:DeleteUser", "user/break-glass-1"),
+        ("iam:UpdateUser", "user/break-glass-1"),
+        ("iam:CreateUser", "user/break-glass-2"),
+        ("iam:PutUserPolicy", "user/break-glass-1"),
+        ("iam:DetachUserPolicy", "user/people/break-glass-1"),
+        ("iam:PutUserPermissionsBoundary", "user/break-glass-1"),
+        ("iam:AddUserToGroup", "group/admins"),
+        ("iam:RemoveUserFromGroup", "group/admins"),
+        ("iam:UpdateGroup", "group/teams/admins"),
+        ("iam:DetachGroupPolicy", "group/admins"),
         // Ways to be somebody else.
         ("sts:AssumeRole", "role/made-by-apply"),
-        ("iam:CreateUser", "user/made-by-apply"),
         ("iam:CreateAccessKey", "user/alice"),
+        ("iam:UpdateAccessKey", "user/alice"),
+        ("iam:DeleteAccessKey", "user/alice"),
         ("iam:CreateLoginProfile", "user/alice"),
-        ("iam:PutUserPolicy", "user/alice"),
-        ("iam:AddUserToGroup", "group/admins"),
-        ("iam:CreateSAMLProvider", "saml-provider/evil"),
+        ("iam:UpdateLoginProfile", "user/alice"),
+        ("iam:DeleteLoginProfile", "user/alice"),
+        ("iam:CreateServiceSpecificCredential", "user/alice"),
+        ("iam:ResetServiceSpecificCredential", "user/alice"),
+        ("iam:UploadSSHPublicKey", "user/alice"),
+        ("iam:UploadSigningCertificate", "user/alice"),
+        ("iam:CreateVirtualMFADevice", "mfa/alice"),
+        ("iam:EnableMFADevice", "user/alice"),
+        ("iam:DeactivateMFADevice", "user/alice"),
+        // What nobody asked for.
+        ("iam:CreateServiceLinkedRole", SERVICE_LINKED),
+        ("iam:DeleteServiceLinkedRole", SERVICE_LINKED),
+        ("organizations:MoveAccount", OTHER_ACCOUNT),
+        ("organizations:CreateAccount", "*"),
+        ("organizations:PutResourcePolicy", "*"),
+        ("organizations:RegisterDelegatedAdministrator", OTHER_ACCOUNT),
+        ("sso:CreateAccountAssignment", PERMISSION_SET),
+        ("sso:PutInlinePolicyToPermissionSet", PERMISSION_SET),
         // Ways round IAM.
         (
             "lambda:UpdateFunctionCode",
@@ -226,7 +326,6 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
         ("s3:PutObject", "arn:aws:s3:::aws-iam-gitops-state-111122223333/other.tfstate"),
         ("s3:GetObject", "arn:aws:s3:::aws-iam-gitops-trail-111122223333/AWSLogs/x.json.gz"),
         ("s3:DeleteObject", "arn:aws:s3:::aws-iam-gitops-trail-111122223333/AWSLogs/x.json.gz"),
-        ("organizations:LeaveOrganization", "*"),
     ];
     let mut cases: Vec<(Value, Verdict)> = may
         .iter()
@@ -237,7 +336,8 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
     let forbidden = own
         .iter()
         .flat_map(|role| writes.iter().map(move |action| (*action, role.as_str())))
-        .chain(others);
+        .chain(others)
+        .chain(NEVER);
     for (action, resource) in forbidden {
         let request = documents.request("apply", action, resource, json!({}));
         cases.push((documents.as_administrator(&request), Denied));
@@ -257,9 +357,83 @@ fn the_apply_role_does_its_work_and_cannot_reach_its_own_limits() {
 }
 
 #[test]
+fn kinds_that_are_asked_for_reach_no_further() {
+    let plan = Infrastructure::to_plan().plan(&[(
+        "apply_kinds",
+        r#"["identity_center", "organization_structure", "service_linked_roles"]"#,
+    )]);
+    let documents = Documents(&plan);
+    let unit = "arn:aws:organizations::111122223333:ou/o-a1b2c3d4e5/ou-ab12-w0rk1oad";
+    let root = "arn:aws:organizations::111122223333:root/o-a1b2c3d4e5/r-ab12";
+    let accounts = ["444455556666", ACCOUNT].map(|id| format!("arn:aws:sso:::account/{id}"));
+    let may = [
+        ("organizations:CreateAccount", "*"),
+        ("organizations:MoveAccount", OTHER_ACCOUNT),
+        ("organizations:CreateOrganizationalUnit", root),
+        ("organizations:DeleteOrganizationalUnit", unit),
+        ("organizations:UpdateOrganizationalUnit", unit),
+        ("organizations:PutResourcePolicy", "*"),
+        ("iam:CreateServiceLinkedRole", SERVICE_LINKED),
+        ("iam:DeleteServiceLinkedRole", SERVICE_LINKED),
+        ("sso:CreatePermissionSet", "arn:aws:sso:::instance/ssoins-0123456789abcdef"),
+        ("sso:PutInlinePolicyToPermissionSet", PERMISSION_SET),
+        ("sso:AttachManagedPolicyToPermissionSet", PERMISSION_SET),
+        ("sso:PutPermissionsBoundaryToPermissionSet", PERMISSION_SET),
+        ("sso:CreateAccountAssignment", PERMISSION_SET),
+        ("sso:CreateAccountAssignment", &accounts[0]),
+        ("sso:DeleteAccountAssignment", &accounts[0]),
+        ("sso:ListAccountAssignments", &accounts[1]),
+    ];
+    // Nobody is let into the account that this runs in, or kept out of it.
+    let not = [
+        ("sso:CreateAccountAssignment", accounts[1].as_str()),
+        ("sso:DeleteAccountAssignment", &accounts[1]),
+        ("sso:ProvisionPermissionSet", &accounts[1]),
+        ("iam:UpdateAssumeRolePolicy", "role/aws-iam-gitops-apply"),
+        ("iam:DeleteRolePermissionsBoundary", "role/aws-iam-gitops-apply"),
+        ("iam:CreatePolicyVersion", "policy/aws-iam-gitops-boundary"),
+        ("iam:DeleteOpenIDConnectProvider", PROVIDER),
+        ("iam:UpdateSAMLProvider", IDENTITY_CENTER),
+    ];
+    let mut cases = Vec::new();
+    for (action, resource) in may {
+        cases.push((documents.request("apply", action, resource, json!({})), Allowed));
+    }
+    for (action, resource) in not.into_iter().chain(NEVER) {
+        let request = documents.request("apply", action, resource, json!({}));
+        cases.push((documents.as_administrator(&request), Denied));
+        cases.push((request, Denied));
+    }
+    for action in ["RegisterDelegatedAdministrator", "DeregisterDelegatedAdministrator"] {
+        for (service, verdict) in [
+            ("guardduty.amazonaws.com", Allowed),
+            // Who administers CloudTrail may stop the organization's trail.
+            ("cloudtrail.amazonaws.com", Denied),
+        ] {
+            let context = json!({"organizations:ServicePrincipal": service});
+            let action = format!("organizations:{action}");
+            cases.push((documents.request("apply", &action, OTHER_ACCOUNT, context), verdict));
+        }
+    }
+    // The plan role reads it all and does none of it.
+    for (action, resource) in may.into_iter().filter(|(action, _)| !action.contains(":List")) {
+        cases.push((documents.request("plan", action, resource, json!({})), Implicit));
+    }
+    cases.push((
+        documents.request("plan", "organizations:DescribeAccount", OTHER_ACCOUNT, json!({})),
+        Allowed,
+    ));
+    cases.push((
+        documents.request("plan", "sso:DescribePermissionSet", PERMISSION_SET, json!({})),
+        Allowed,
+    ));
+    assert_verdicts(&cases);
+}
+
+#[test]
 fn the_plan_role_reads_and_writes_nothing() {
     let plan = plan();
-    let documents = Documents(&plan);
+    let documents = Documents(plan);
     let state = format!("{BUCKET}/terraform.tfstate");
     let lock = format!("{state}.tflock");
     let reads = [
@@ -279,6 +453,9 @@ fn the_plan_role_reads_and_writes_nothing() {
         ("iam:PassRole", "role/deploy"),
         ("iam:CreateRole", "role/deploy"),
         ("iam:UpdateAssumeRolePolicy", "role/aws-iam-gitops-plan"),
+        ("iam:CreateUser", "user/alice"),
+        ("iam:AddUserToGroup", "group/readers"),
+        ("iam:UpdateSAMLProvider", "saml-provider/directory"),
         (
             "secretsmanager:GetSecretValue",
             "arn:aws:secretsmanager:us-east-1:111122223333:secret:aws-iam-gitops/token-AbCdEf",

@@ -16,6 +16,10 @@ pub struct Exported {
     pub identities: Vec<Identity>,
     /// Documents of customer managed policies, by ARN.
     pub policies: HashMap<String, String>,
+    /// By name in lower case.
+    pub groups: HashMap<String, Held>,
+    /// Trust policies of roles.
+    pub trusts: Vec<String>,
     /// By ID.
     pub organizations: BTreeMap<String, Attached>,
     /// Arguments that are bare references, by resource and name.
@@ -27,6 +31,13 @@ pub struct Exported {
     pub hidden_provisioners: Vec<String>,
     /// Addresses of modules whose source does not lie in the repository.
     pub unread_modules: Vec<String>,
+}
+
+/// What somebody has: inline policies, and the ARNs of what is attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub documents: Vec<String>,
+    pub attached: Vec<String>,
 }
 
 /// An organizations policy and where it is attached.
@@ -54,6 +65,11 @@ impl Exported {
     /// The document of a customer managed policy.
     pub fn policy(&self, arn: &str) -> Option<&str> {
         self.policies.get(arn).map(String::as_str)
+    }
+
+    /// What a group has.
+    pub fn group(&self, name: &str) -> Option<&Held> {
+        self.groups.get(&name.to_lowercase())
     }
 
     pub fn organizations_policy(&self, id: &str) -> Option<&Attached> {
@@ -119,6 +135,18 @@ impl Exported {
 
     pub fn with_organizations_policy(mut self, id: &str, policy: Attached) -> Exported {
         self.organizations.insert(id.to_owned(), policy);
+        self
+    }
+
+    pub fn with_group(mut self, name: &str, documents: &[&str], attached: &[&str]) -> Exported {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let held = Held { documents: owned(documents), attached: owned(attached) };
+        self.groups.insert(name.to_lowercase(), held);
+        self
+    }
+
+    pub fn with_trust(mut self, document: &str) -> Exported {
+        self.trusts.push(document.to_owned());
         self
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::plan::{ResourceChange, Side};
 use crate::resource::parts::Tag;
+use crate::resource::resource_type as exported_type;
 
 /// What one entity of AWS goes by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,21 +22,28 @@ pub struct Identity {
     pub tags: Vec<Tag>,
 }
 
-/// Resource types that are an entity themselves, with the kind and the argument that names it.
-const ENTITIES: [(&str, &str, &str); 8] = [
-    ("aws_iam_role", "role", "name"),
-    ("aws_iam_policy", "policy", "name"),
-    ("aws_iam_user", "user", "name"),
-    ("aws_iam_group", "group", "name"),
-    ("aws_iam_instance_profile", "instance-profile", "name"),
-    ("aws_iam_openid_connect_provider", "oidc-provider", "url"),
-    ("aws_iam_saml_provider", "saml-provider", "name"),
-    ("aws_organizations_policy", "organizations-policy", "name"),
+/// Resource types that are an entity themselves, with the argument that names it, as far as the table
+/// of kinds does not tell.
+const ENTITIES: [(&str, &str); 4] = [
+    // To the table it is a part of its role.
+    ("aws_iam_instance_profile", "name"),
+    ("aws_iam_openid_connect_provider", "url"),
+    ("aws_iam_saml_provider", "name"),
+    // AWS makes its name of this.
+    ("aws_iam_service_linked_role", "aws_service_name"),
+];
+
+/// What ARNs call an entity where the resource type calls it something else.
+const KINDS_IN_ARNS: [(&str, &str); 4] = [
+    ("aws_iam_openid_connect_provider", "oidc-provider"),
+    ("aws_organizations_account", "account"),
+    ("aws_organizations_organizational_unit", "ou"),
+    ("aws_ssoadmin_permission_set", "permissionSet"),
 ];
 
 /// Arguments that name the entity on which a resource hangs, with its kind; those that hold ARNs
 /// have none.
-const OWNERS: [(&str, &str); 14] = [
+const OWNERS: [(&str, &str); 17] = [
     ("role", "role"),
     ("role_name", "role"),
     ("roles", "role"),
@@ -50,10 +58,24 @@ const OWNERS: [(&str, &str); 14] = [
     ("policy_id", "organizations-policy"),
     ("policy_arns", ""),
     ("managed_policy_arns", ""),
+    ("permission_set_arn", ""),
+    ("account_id", "account"),
+    // A unit's ID begins with `ou-`.
+    ("target_id", "account"),
 ];
 
 /// Of these lists only what joins or leaves is concerned by a change.
-const LISTS: [&str; 2] = ["policy_arns", "managed_policy_arns"];
+const LISTS: [&str; 4] = ["groups", "managed_policy_arns", "policy_arns", "users"];
+
+/// How names of resource types begin that hang on an entity and have a name of their own.
+const HANGING: [&str; 4] = [
+    "aws_iam_group_policy",
+    "aws_iam_role_policy",
+    "aws_iam_user_policy",
+    "aws_organizations_delegated_administrator",
+];
+
+const SERVICE_LINKED: &str = "aws_iam_service_linked_role";
 
 impl Identity {
     pub fn of_arn(arn: &str) -> Identity {
@@ -93,10 +115,9 @@ pub fn own(change: &ResourceChange, side: Side) -> Option<Identity> {
 
 fn own_of(resource_type: &str, values: &Value) -> Option<Identity> {
     let text = |argument: &str| values.get(argument).and_then(Value::as_str);
-    let known = ENTITIES.iter().find(|(known, ..)| *known == resource_type);
-    let (kind, argument) = known.map_or(("", "name"), |(_, kind, argument)| (kind, argument));
-    let is_hanging = known.is_none() && OWNERS.iter().any(|(owner, _)| text(owner).is_some());
-    let name = text(argument).filter(|_| !is_hanging)?;
+    let known = naming_argument(resource_type);
+    let kind = if known.is_some() { kind_in_arns(resource_type) } else { String::new() };
+    let name = text(known.unwrap_or("name")).filter(|_| !is_hanging(resource_type, values))?;
     let scheme = "https://";
     let is_url = name.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
     let name = if is_url { &name[scheme.len()..] } else { name }.trim_end_matches('/');
@@ -104,14 +125,43 @@ fn own_of(resource_type: &str, values: &Value) -> Option<Identity> {
     let tag = |(key, value): (&String, &Value)| {
         Some(Tag { key: key.clone(), value: value.as_str()?.to_owned() })
     };
+    // IAM calls its own by name; others have an ID at the end of their ARN.
+    let id = text("arn").and_then(|arn| arn.rsplit('/').next()).or(text("id"));
+    // The path of a service-linked role is AWS's, and the resource is there to have it all the same.
+    let path = (resource_type != SERVICE_LINKED).then(|| text("path").unwrap_or("/").to_owned());
     Some(Identity {
-        kind: kind.to_owned(),
+        kind,
         name: name.to_owned(),
-        path: Some(text("path").unwrap_or("/").to_owned()),
+        path,
         arn: text("arn").map(str::to_owned),
-        id: text("id").filter(|_| kind == "organizations-policy").map(str::to_owned),
+        id: id.filter(|_| !resource_type.starts_with("aws_iam_")).map(str::to_owned),
         tags: tags.flatten().filter_map(tag).collect(),
     })
+}
+
+/// The argument that names the entity which a resource of this type is, if it is one.
+fn naming_argument(resource_type: &str) -> Option<&'static str> {
+    if let Some((_, argument)) = ENTITIES.iter().find(|(known, _)| *known == resource_type) {
+        return Some(argument);
+    }
+    let (_, exported) = exported_type(resource_type).filter(|(_, of)| of.owner.is_none())?;
+    let is_named = exported.written.contains(&"name");
+    if is_named { Some("name") } else { exported.identity.last().copied() }
+}
+
+/// `role`, `policy`, `oidc-provider`, …
+fn kind_in_arns(resource_type: &str) -> String {
+    if let Some((_, kind)) = KINDS_IN_ARNS.iter().find(|(known, _)| *known == resource_type) {
+        return (*kind).to_owned();
+    }
+    let name = ["aws_iam_", "aws_"].iter().find_map(|of| resource_type.strip_prefix(of));
+    name.unwrap_or(resource_type).replace('_', "-")
+}
+
+/// Whether what it is called is no entity's name, as it hangs on another.
+fn is_hanging(resource_type: &str, values: &Value) -> bool {
+    naming_argument(resource_type).is_none()
+        && OWNERS.iter().any(|(owner, _)| values.get(owner).is_some_and(Value::is_string))
 }
 
 /// The entities on which one side of a change hangs.
@@ -126,6 +176,7 @@ pub fn owners(change: &ResourceChange, side: Side) -> Vec<Identity> {
         found.extend(concerned.map(|text| match kind {
             _ if text.starts_with("arn:") => Identity::of_arn(text),
             kind => {
+                let kind = if text.starts_with("ou-") { "ou" } else { kind };
                 Identity { kind: kind.to_owned(), name: text.to_owned(), ..Identity::default() }
             }
         }));
@@ -135,15 +186,14 @@ pub fn owners(change: &ResourceChange, side: Side) -> Vec<Identity> {
 
 /// The arguments of a resource type that say whom it is about, as far as it has them.
 pub fn arguments(resource_type: &str) -> impl Iterator<Item = &'static str> {
-    let known = ENTITIES.iter().find(|(known, ..)| *known == resource_type);
-    let name = known.map_or("name", |(_, _, argument)| argument);
+    let known = naming_argument(resource_type);
+    let name = known.unwrap_or("name");
     // A role's list of attachments is computed where it is not declared.
     let owners = owning(resource_type).map(|(argument, _)| argument);
     // The name of what hangs on an entity is no entity's.
     let is_hanging = known.is_none()
-        && ["role_policy", "user_policy", "group_policy"].iter().any(|hanging| {
-            resource_type.strip_prefix("aws_iam_").is_some_and(|it| it.starts_with(hanging))
-        });
+        && (exported_type(resource_type).is_some()
+            || HANGING.iter().any(|hanging| resource_type.starts_with(hanging)));
     let name = Some(name).filter(|_| !is_hanging);
     name.into_iter().chain(owners.filter(|argument| *argument != "managed_policy_arns"))
 }
@@ -151,7 +201,7 @@ pub fn arguments(resource_type: &str) -> impl Iterator<Item = &'static str> {
 /// What of [`OWNERS`] a resource type may have. Arguments of an entity itself may be called the same
 /// and mean itself.
 fn owning(resource_type: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let is_entity = ENTITIES.iter().any(|(known, ..)| *known == resource_type);
+    let is_entity = naming_argument(resource_type).is_some();
     OWNERS.into_iter().filter(move |(argument, _)| {
         !is_entity || matches!(*argument, "role" | "managed_policy_arns")
     })
@@ -209,8 +259,58 @@ mod tests {
         };
         assert_eq!(id("aws_organizations_policy").as_deref(), Some("p-1"));
         assert_eq!(id("aws_iam_role"), None);
+        let linked = json!({ "aws_service_name": "x.amazonaws.com", "name": "AWSServiceRoleForX",
+                             "path": "/aws-service-role/x.amazonaws.com/" });
+        let found = own_of("aws_iam_service_linked_role", &linked).unwrap();
+        assert_eq!((found.name.as_str(), found.path), ("x.amazonaws.com", None));
         let all = json!({ "name": "x", "tags_all": { "k": "v", "n": 1 } });
         assert_eq!(own_of("aws_iam_user", &all).unwrap().tags.len(), 1);
+    }
+
+    #[test]
+    fn kinds_are_called_as_in_arns() {
+        for (resource_type, argument, kind) in [
+            ("aws_iam_role", Some("name"), "role"),
+            ("aws_iam_group", Some("name"), "group"),
+            ("aws_iam_instance_profile", Some("name"), "instance-profile"),
+            ("aws_iam_openid_connect_provider", Some("url"), "oidc-provider"),
+            ("aws_iam_saml_provider", Some("name"), "saml-provider"),
+            ("aws_organizations_policy", Some("name"), "organizations-policy"),
+            ("aws_iam_user_policy", None, "user-policy"),
+            ("aws_iam_user_group_membership", None, "user-group-membership"),
+            ("aws_s3_bucket", None, "s3-bucket"),
+        ] {
+            assert_eq!(naming_argument(resource_type), argument, "{resource_type}");
+            assert_eq!(kind_in_arns(resource_type), kind);
+        }
+        let account =
+            json!({ "name": "Billing", "arn": "arn:aws:organizations::1:account/o-1/222" });
+        assert_eq!(
+            own_of("aws_organizations_account", &account).unwrap().id.as_deref(),
+            Some("222")
+        );
+        let set = json!({ "name": "Admins", "arn": "arn:aws:sso:::permissionSet/ssoins-1/ps-2",
+                          "id": "arn:aws:sso:::permissionSet/ssoins-1/ps-2,arn:aws:sso:::instance/ssoins-1" });
+        let found = own_of("aws_ssoadmin_permission_set", &set).unwrap();
+        assert_eq!(found.id.as_deref(), Some("ps-2"));
+    }
+
+    #[test]
+    fn what_joins_or_leaves_a_list_is_concerned() {
+        let change: crate::plan_guard::plan::ResourceChange = serde_json::from_value(json!({
+            "address": "aws_iam_user_group_membership.x", "mode": "managed",
+            "type": "aws_iam_user_group_membership", "name": "x",
+            "change": { "actions": ["update"],
+                        "before": { "user": "u", "groups": ["a", "b"] },
+                        "after": { "user": "u", "groups": ["b", "c"] } },
+        }))
+        .unwrap();
+        let names = |side| -> Vec<(String, String)> {
+            owners(&change, side).into_iter().map(|of| (of.kind, of.name)).collect()
+        };
+        let of = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
+        assert_eq!(names(Side::Before), [of("user", "u"), of("group", "a")]);
+        assert_eq!(names(Side::After), [of("user", "u"), of("group", "c")]);
     }
 
     #[test]
@@ -219,8 +319,11 @@ mod tests {
         assert_eq!(of("aws_iam_openid_connect_provider"), ["url", "role"]);
         assert_eq!(of("aws_iam_role"), ["name", "role"]);
         let hanging = of("aws_iam_role_policy_attachment");
-        assert_eq!((hanging[0], hanging.len()), ("role", 13));
+        assert_eq!((hanging[0], hanging.len()), ("role", 16));
         assert!(hanging.contains(&"policy_arn") && !hanging.contains(&"managed_policy_arns"));
+        assert_eq!(of("aws_iam_service_linked_role"), ["aws_service_name", "role"]);
+        assert!(!of("aws_organizations_delegated_administrator").contains(&"name"));
+        assert!(of("aws_ssoadmin_account_assignment").contains(&"permission_set_arn"));
         assert!(of("aws_iam_user_ssh_key").contains(&"username"));
         assert!(of("aws_iam_group_membership").contains(&"name"));
     }

@@ -137,16 +137,24 @@ impl<'a> Case<'a> {
 /// Whether a reference is to what names the other resource in AWS. Any other attribute of it, such as
 /// its description, may be anything.
 fn names_itself(argument: &str, reference: &Reference) -> bool {
-    let (resource_type, attributes): (&str, &[&str]) = match argument {
-        "policy_arn" => ("aws_iam_policy", &["arn", "id"]),
-        "role" | "role_name" => ("aws_iam_role", &["id", "name"]),
-        "user" | "user_name" => ("aws_iam_user", &["id", "name"]),
-        "group" | "group_name" => ("aws_iam_group", &["id", "name"]),
-        "policy_id" => ("aws_organizations_policy", &["id"]),
+    let named: &[(&str, &[&str])] = match argument {
+        "policy_arn" => &[("aws_iam_policy", &["arn", "id"])],
+        "role" | "role_name" => &[("aws_iam_role", &["id", "name"])],
+        "user" | "user_name" => &[("aws_iam_user", &["id", "name"])],
+        "group" | "group_name" => &[("aws_iam_group", &["id", "name"])],
+        "policy_id" => &[("aws_organizations_policy", &["id"])],
+        "permission_set_arn" => &[("aws_ssoadmin_permission_set", &["arn"])],
+        "account_id" => &[("aws_organizations_account", &["id"])],
+        "target_id" => &[
+            ("aws_organizations_account", &["id"]),
+            ("aws_organizations_organizational_unit", &["id"]),
+        ],
         _ => return false,
     };
-    reference.resource.rsplit('.').nth(1) == Some(resource_type)
-        && attributes.contains(&reference.attribute.as_str())
+    let resource_type = reference.resource.rsplit('.').nth(1);
+    named.iter().any(|(named, attributes)| {
+        resource_type == Some(*named) && attributes.contains(&reference.attribute.as_str())
+    })
 }
 
 #[cfg(test)]
@@ -237,6 +245,11 @@ mod tests {
             ("group", "aws_iam_group.x.path", false),
             ("policy_id", "aws_organizations_policy.x.id", true),
             ("policy_id", "aws_organizations_policy.x.name", false),
+            ("permission_set_arn", "aws_ssoadmin_permission_set.x.arn", true),
+            ("permission_set_arn", "aws_ssoadmin_permission_set.x.id", false),
+            ("account_id", "aws_organizations_account.x.id", true),
+            ("target_id", "aws_organizations_organizational_unit.x.id", true),
+            ("target_id", "aws_organizations_account.x.parent_id", false),
             ("name", "aws_iam_role.x.name", false),
         ] {
             let mut reference = Reference::parse(source).unwrap();

@@ -146,6 +146,18 @@ pub struct Group {
     attached_managed_policies: Vec<AttachedPolicy>,
 }
 
+impl Group {
+    /// The documents of its inline policies.
+    pub fn inline_documents(&self) -> impl Iterator<Item = &Document> {
+        self.group_policy_list.iter().map(|policy| &policy.policy_document)
+    }
+
+    /// The ARNs of the policies that are attached to it.
+    pub fn attached_arns(&self) -> impl Iterator<Item = &str> {
+        self.attached_managed_policies.iter().map(|policy| policy.policy_arn.as_str())
+    }
+}
+
 impl Entity for Group {
     fn kind(&self) -> &'static Kind {
         &KIND

@@ -345,6 +345,13 @@ impl InstanceProfile {
     }
 }
 
+impl Role {
+    /// The trust policy.
+    pub fn trust(&self) -> &Document {
+        &self.assume_role_policy_document
+    }
+}
+
 impl Entity for Role {
     fn kind(&self) -> &'static Kind {
         &KIND

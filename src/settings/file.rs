@@ -30,7 +30,7 @@
 //! max_destroys = 5
 //! max_destroy_share = 0.2
 //! max_forgets = 5
-//! allowed_types = ["aws_ssoadmin_*"]
+//! allowed_types = ["aws_ram_*"]
 //! allowed_provider_arguments = ["assume_role"]
 //! allowed_module_sources = ["git::https://github.com/example-org/*"]
 //! ```

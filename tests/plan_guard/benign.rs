@@ -1,6 +1,6 @@
 //! Plans of everyday work, which must pass.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Case, benign};
 
@@ -18,6 +18,53 @@ fn policy(label: &str, statement: &str) -> String {
     format!(
         "resource \"aws_iam_policy\" \"{label}\" {{\n  name = \"{label}\"\n  policy = jsonencode({{\n    \
          Version = \"2012-10-17\"\n    Statement = [{{ {statement} }}]\n  }})\n}}\n"
+    )
+}
+
+/// The settings of a repository that keeps the organization and IAM Identity Center too.
+pub const ALL_KINDS: &str =
+    "[guard]\nallowed_types = [\"aws_organizations_*\", \"aws_ssoadmin_*\"]\n";
+pub const SET: &str = "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0123456789abcdef";
+pub const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-0123456789abcdef";
+
+/// A permission set of the state, with an attached policy of AWS, and its Terraform; nothing changes.
+pub fn permission_set(case: Case, policy: &str) -> (Case, String) {
+    let arn = format!("arn:aws:iam::aws:policy/{policy}");
+    let case = case
+        .file("aws-iam-gitops.toml", ALL_KINDS)
+        .state(
+            "aws_ssoadmin_permission_set",
+            "x",
+            json!({ "id": format!("{SET},{INSTANCE}"), "arn": SET, "instance_arn": INSTANCE, "name": "x",
+                    "session_duration": "PT1H", "region": "us-east-1" }),
+        )
+        .state(
+            "aws_ssoadmin_managed_policy_attachment",
+            "x",
+            json!({ "id": format!("{arn},{SET},{INSTANCE}"), "permission_set_arn": SET, "region": "us-east-1",
+                    "instance_arn": INSTANCE, "managed_policy_arn": arn, "managed_policy_name": policy }),
+        );
+    let hcl = format!(
+        "resource \"aws_ssoadmin_permission_set\" \"x\" {{\n  name = \"x\"\n  instance_arn = \"{INSTANCE}\"\n  region = \"us-east-1\"\n}}\n\
+         resource \"aws_ssoadmin_managed_policy_attachment\" \"x\" {{\n  instance_arn = \"{INSTANCE}\"\n  region = \"us-east-1\"\n  \
+         managed_policy_arn = \"{arn}\"\n  permission_set_arn = aws_ssoadmin_permission_set.x.arn\n}}\n"
+    );
+    (case, hcl)
+}
+
+/// The assignment of a permission set to somebody.
+pub fn assignment(permission_set: &str) -> String {
+    format!(
+        "resource \"aws_ssoadmin_account_assignment\" \"y\" {{\n  instance_arn = \"{INSTANCE}\"\n  permission_set_arn = {permission_set}\n  \
+         principal_type = \"USER\"\n  principal_id = \"0123456789-01234567-89ab-cdef-0123-456789abcdef\"\n  \
+         target_type = \"AWS_ACCOUNT\"\n  target_id = \"444455556666\"\n}}\n"
+    )
+}
+
+/// A SAML provider; the document is as long as it has to be.
+pub fn saml(name: &str, of: &str) -> String {
+    format!(
+        "resource \"aws_iam_saml_provider\" \"x\" {{\n  name = \"{name}\"\n  saml_metadata_document = join(\"\", [for at in range(400) : \"<{of}/>\"])\n}}\n"
     )
 }
 
@@ -143,7 +190,7 @@ pub fn cases() -> Vec<Case> {
         ),
         benign("hostile texts").hcl(format!(
             "{}resource \"aws_iam_role_policy\" \"x\" {{\n  name = \"x\"\n  role = \"legacy-report\"\n  policy = jsonencode({{ Version = \"2012-10-17\", Statement = [{{ Sid = \"{HOSTILE}\", Effect = \"Allow\", Action = \"s3:*\", Resource = \"{HOSTILE}\" }}] }})\n}}\n\
-             resource \"aws_iam_group\" \"hostile\" {{\n  for_each = toset([\"{HOSTILE}\"])\n  name = each.key\n}}\n\
+             resource \"aws_iam_group\" \"hostile\" {{\n  for_each = toset([\"{HOSTILE}\"])\n  name = \"hostile\"\n}}\n\
              output \"x\" {{\n  value = \"{HOSTILE}\"\n}}\n",
             role("x", &format!("name = \"x\"\n  tags = {{ \"{HOSTILE}\" = \"{HOSTILE}\" }}")),
         )),
@@ -171,5 +218,54 @@ pub fn cases() -> Vec<Case> {
             "legacy-report",
             json!({ "deposed": "abcd1234", "id": "old", "name": "old", "path": "/" }),
         ),
+        benign("user joins a group that reads").hcl(
+            "resource \"aws_iam_user\" \"bob\" {\n  name = \"bob\"\n}\n\
+             resource \"aws_iam_user_group_membership\" \"bob\" {\n  user = aws_iam_user.bob.name\n  groups = [aws_iam_group.developers.name]\n}\n",
+        ),
+        benign("provider takes fewer client IDs and gets a tag")
+            .state("aws_iam_openid_connect_provider", "x", oidc(&["a", "b"], &[]))
+            .hcl("resource \"aws_iam_openid_connect_provider\" \"x\" {\n  url = \"https://oidc.example.com\"\n  client_id_list = [\"a\"]\n  tags = { team = \"web\" }\n}\n"),
+        benign("new SAML provider").hcl(saml("directory", "x")),
+        benign("service-linked role is made").hcl(
+            "resource \"aws_iam_service_linked_role\" \"x\" {\n  aws_service_name = \"autoscaling.amazonaws.com\"\n}\n",
+        ),
+        benign("account is renamed and moves to a new unit")
+            .file("aws-iam-gitops.toml", ALL_KINDS)
+            .state("aws_organizations_account", "x", account())
+            .hcl(format!(
+                "{}resource \"aws_organizations_organizational_unit\" \"x\" {{\n  name = \"Workloads\"\n  parent_id = \"r-ab12\"\n}}\n\
+                 resource \"aws_organizations_policy_attachment\" \"x\" {{\n  policy_id = \"p-s4h6w0jc\"\n  target_id = aws_organizations_organizational_unit.x.id\n}}\n",
+                account_hcl("Sales", "shop@example.com", "aws_organizations_organizational_unit.x.id")
+            )),
+        {
+            let (case, hcl) = permission_set(benign("permission set that reads is assigned"), "ReadOnlyAccess");
+            case.hcl(format!("{hcl}{}", assignment("aws_ssoadmin_permission_set.x.arn")))
+        },
+        benign("new permission set is assigned").file("aws-iam-gitops.toml", ALL_KINDS).hcl(format!(
+            "resource \"aws_ssoadmin_permission_set\" \"x\" {{\n  name = \"x\"\n  instance_arn = \"{INSTANCE}\"\n}}\n\
+             resource \"aws_ssoadmin_permission_set_inline_policy\" \"x\" {{\n  instance_arn = \"{INSTANCE}\"\n  permission_set_arn = aws_ssoadmin_permission_set.x.arn\n  \
+             inline_policy = jsonencode({{ Version = \"2012-10-17\", Statement = [{{ Effect = \"Allow\", Action = \"s3:*\", Resource = \"*\" }}] }})\n}}\n{}",
+            assignment("aws_ssoadmin_permission_set.x.arn")
+        )),
     ]
+}
+
+/// What the state holds of a provider for `https://oidc.example.com`.
+pub fn oidc(client_ids: &[&str], thumbprints: &[&str]) -> Value {
+    let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com";
+    json!({ "id": arn, "arn": arn, "url": "oidc.example.com", "client_id_list": client_ids,
+            "thumbprint_list": thumbprints })
+}
+
+/// What the state holds of an account of the organization.
+pub fn account() -> Value {
+    json!({ "id": "444455556666", "name": "Shop", "email": "shop@example.com", "parent_id": "r-ab12",
+            "arn": "arn:aws:organizations::111122223333:account/o-a1b2c3d4e5/444455556666",
+            "close_on_deletion": false, "create_govcloud": false })
+}
+
+pub fn account_hcl(name: &str, email: &str, parent: &str) -> String {
+    format!(
+        "resource \"aws_organizations_account\" \"x\" {{\n  name = \"{name}\"\n  email = \"{email}\"\n  parent_id = {parent}\n}}\n"
+    )
 }

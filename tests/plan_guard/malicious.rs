@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::benign::HOSTILE;
+use super::benign::{
+    ALL_KINDS, HOSTILE, INSTANCE, SET, account, account_hcl, assignment, oidc, permission_set, saml,
+};
 use super::harness::{Case, malicious};
 
 const ROLE: &str = "terraform/iam_role.legacy-report.tf";
@@ -58,6 +60,7 @@ pub fn cases() -> Vec<Case> {
         trust(),
         root_deny(),
         complete(),
+        of_further_kinds(),
     ]
     .concat()
 }
@@ -202,9 +205,9 @@ fn imports() -> Vec<Case> {
         malicious("import of an attachment that was not exported", rule, "aws_iam_role_policy_attachment.legacy-report__has-aws__ReadOnlyAccess")
             .unknown_to_state("aws_iam_role_policy_attachment.legacy-report__has-aws__ReadOnlyAccess")
             .with("roles/legacy-report.json", "ReadOnlyAccess", "ViewOnlyAccess"),
-        malicious("import for each of a set", rule, "aws_iam_user.x[\"root\"]").hcl(
-            "import {\n  for_each = toset([\"root\"])\n  to = aws_iam_user.x[each.key]\n  id = each.key\n}\n\
-             resource \"aws_iam_user\" \"x\" {\n  for_each = toset([\"root\"])\n  name = each.key\n}\n",
+        malicious("import for each of a set", rule, "aws_iam_user.x[\"emi.tanaka\"]").without("users/emi.tanaka.json").hcl(
+            "import {\n  for_each = toset([\"emi.tanaka\"])\n  to = aws_iam_user.x[each.key]\n  id = each.key\n}\n\
+             resource \"aws_iam_user\" \"x\" {\n  for_each = toset([\"emi.tanaka\"])\n  name = each.key\n}\n",
         ),
         malicious("one role under two addresses", rule, "aws_iam_role.x")
             .unknown_to_state("aws_iam_role.legacy-report")
@@ -212,9 +215,9 @@ fn imports() -> Vec<Case> {
                 "import {{\n  to = aws_iam_role.x\n  id = \"legacy-report\"\n}}\n{}",
                 role("x", "name = \"legacy-report\"")
             )),
-        malicious("import into a child module", rule, "module.m.aws_iam_group.x")
-            .file("terraform/m/main.tf", "resource \"aws_iam_group\" \"x\" {\n  name = \"admins\"\n}\n")
-            .hcl("module \"m\" {\n  source = \"./m\"\n}\nimport {\n  to = module.m.aws_iam_group.x\n  id = \"admins\"\n}\n")
+        malicious("import into a child module", rule, "module.m.aws_iam_group.x").without("groups/developers.json")
+            .file("terraform/m/main.tf", "resource \"aws_iam_group\" \"x\" {\n  name = \"developers\"\n}\n")
+            .hcl("module \"m\" {\n  source = \"./m\"\n}\nimport {\n  to = module.m.aws_iam_group.x\n  id = \"developers\"\n}\n")
             .initialized(),
     ]
 }
@@ -463,5 +466,100 @@ fn complete() -> Vec<Case> {
         malicious("part of a plan", "complete", "")
             .with(ROLE, "name ", "description = \"x\"\n  name ")
             .plan(&["-target=aws_iam_role.legacy-report"]),
+    ]
+}
+
+/// Users, groups, identity providers, the organization and IAM Identity Center.
+fn of_further_kinds() -> Vec<Case> {
+    let all_kinds = |case: Case| case.file("aws-iam-gitops.toml", ALL_KINDS);
+    let protecting = |case: Case, what: &str| {
+        case.file("aws-iam-gitops.toml", format!("{ALL_KINDS}protected = [\"{what}\"]\n"))
+    };
+    let joins = |group: &str| {
+        format!(
+            "resource \"aws_iam_user_group_membership\" \"bob\" {{\n  user = \"bob\"\n  groups = [{group}]\n}}\n"
+        )
+    };
+    let saml_arn = |name: &str| format!("arn:aws:iam::111122223333:saml-provider/{name}");
+    let saml_state = |name: &str| json!({ "id": saml_arn(name), "arn": saml_arn(name), "name": name, "saml_metadata_document": "<old/>" });
+    let provider = |arguments: &str| {
+        format!(
+            "resource \"aws_iam_openid_connect_provider\" \"x\" {{\n  url = \"https://oidc.example.com\"\n  {arguments}\n}}\n"
+        )
+    };
+    let oidc_address = "aws_iam_openid_connect_provider.x";
+    let (administrators, set) = permission_set(
+        malicious(
+            "administrators' permission set is assigned",
+            "admin",
+            "aws_ssoadmin_account_assignment.y",
+        ),
+        "AdministratorAccess",
+    );
+    let (guarded, readers) = permission_set(
+        malicious(
+            "assignment in a protected account",
+            "protected",
+            "aws_ssoadmin_account_assignment.y",
+        ),
+        "ReadOnlyAccess",
+    );
+    let resource_policy = |statement: &str| {
+        format!(
+            "resource \"aws_organizations_resource_policy\" \"x\" {{\n  content = jsonencode({{ Version = \"2012-10-17\", Statement = [{{ {statement} }}] }})\n}}\n"
+        )
+    };
+    vec![
+        protecting(malicious("user joins a protected group", "protected", "aws_iam_user_group_membership.bob"), "developers")
+            .hcl(joins("aws_iam_group.developers.name")),
+        malicious("provider of Identity Center takes other metadata", "protected", "aws_iam_saml_provider.x")
+            .state("aws_iam_saml_provider", "x", saml_state("AWSSSO_0123_DO_NOT_DELETE"))
+            .hcl(saml("AWSSSO_0123_DO_NOT_DELETE", "evil"))
+            .and("trust", "aws_iam_saml_provider.x"),
+        protecting(guarded, "444455556666").hcl(format!("{readers}{}", assignment("aws_ssoadmin_permission_set.x.arn"))),
+        all_kinds(malicious("account is destroyed", "destroys", "aws_organizations_account.x"))
+            .state("aws_organizations_account", "x", account()),
+        all_kinds(malicious("account gets another address", "destroys", "aws_organizations_account.x"))
+            .state("aws_organizations_account", "x", account())
+            .hcl(account_hcl("Shop", "evil@example.com", "\"r-ab12\"")),
+        malicious("user joins administrators", "admin", "aws_iam_user_group_membership.bob")
+            .state("aws_iam_group", "admins", json!({ "id": "admins", "name": "admins", "path": "/" }))
+            .state(
+                "aws_iam_group_policy_attachment",
+                "admins",
+                json!({ "id": "admins/arn:aws:iam::aws:policy/AdministratorAccess", "group": "admins",
+                        "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess" }),
+            )
+            .hcl(format!(
+                "resource \"aws_iam_group\" \"admins\" {{\n  name = \"admins\"\n}}\n\
+                 resource \"aws_iam_group_policy_attachment\" \"admins\" {{\n  group = aws_iam_group.admins.name\n  policy_arn = \"arn:aws:iam::aws:policy/AdministratorAccess\"\n}}\n{}",
+                joins("aws_iam_group.admins.name")
+            )),
+        malicious("group comes to allow everything", "admin", "aws_iam_group_policy.x").hcl(
+            "resource \"aws_iam_group_policy\" \"x\" {\n  name = \"x\"\n  group = aws_iam_group.developers.name\n  \
+             policy = jsonencode({ Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"*\", Resource = \"*\" }] })\n}\n",
+        ),
+        administrators.hcl(format!("{set}{}", assignment("aws_ssoadmin_permission_set.x.arn"))),
+        all_kinds(malicious("permission set that nobody knows is assigned", "admin", "aws_ssoadmin_account_assignment.y"))
+            .hcl(assignment(&format!("\"{SET}\""))),
+        all_kinds(malicious("permission set is given what each account may make of it", "admin", "aws_ssoadmin_customer_managed_policy_attachment.x")).hcl(format!(
+            "resource \"aws_ssoadmin_customer_managed_policy_attachment\" \"x\" {{\n  instance_arn = \"{INSTANCE}\"\n  permission_set_arn = \"{SET}\"\n  \
+             customer_managed_policy_reference {{\n    name = \"whatever\"\n  }}\n}}\n"
+        )),
+        all_kinds(malicious("account administers a service", "admin", "aws_organizations_delegated_administrator.x")).hcl(
+            "resource \"aws_organizations_delegated_administrator\" \"x\" {\n  account_id = \"444455556666\"\n  service_principal = \"sso.amazonaws.com\"\n}\n",
+        ),
+        malicious("SAML provider takes other metadata", "trust", "aws_iam_saml_provider.x")
+            .state("aws_iam_saml_provider", "x", saml_state("directory"))
+            .hcl(saml("directory", "evil")),
+        malicious("provider takes another client ID", "trust", oidc_address)
+            .state("aws_iam_openid_connect_provider", "x", oidc(&["a"], &[]))
+            .hcl(provider("client_id_list = [\"a\", \"evil\"]")),
+        all_kinds(malicious("organization is open to everyone", "trust", "aws_organizations_resource_policy.x")).hcl(resource_policy(
+            "Effect = \"Allow\", Principal = \"*\", Action = \"organizations:AttachPolicy\", Resource = \"*\"",
+        )),
+        all_kinds(malicious("organization's policy denies everything", "root-deny", "aws_organizations_resource_policy.x")).hcl(resource_policy(
+            "Effect = \"Deny\", Principal = \"*\", Action = \"*\", Resource = \"*\"",
+        )),
     ]
 }

@@ -6,12 +6,14 @@ use anyhow::Context as _;
 
 use crate::directory::Files;
 use crate::json::Json;
-use crate::plan_guard::exported::{Attached, Exported, Reference};
+use crate::plan_guard::exported::{Attached, Exported, Held, Reference};
 use crate::plan_guard::identity::Identity;
 use crate::plan_guard::plan::Plan;
+use crate::resource::group::Group;
 use crate::resource::organizations_policy::OrganizationsPolicy;
 use crate::resource::parts::managed_elsewhere;
 use crate::resource::policy::Policy;
+use crate::resource::role::Role;
 use crate::resource::{Context, Entity, KINDS};
 use crate::settings::Coverage;
 use crate::terraform::source::{Removed, SourceFile};
@@ -71,6 +73,16 @@ fn add(exported: &mut Exported, entity: &dyn Entity, coverage: &Coverage) {
     if let Some(policy) = entity.as_any().downcast_ref::<Policy>() {
         let document = policy.document().map(ToString::to_string);
         exported.policies.insert(entity.arn().to_owned(), document.unwrap_or_default());
+    }
+    if let Some(group) = entity.as_any().downcast_ref::<Group>() {
+        let held = Held {
+            documents: group.inline_documents().map(ToString::to_string).collect(),
+            attached: group.attached_arns().map(str::to_owned).collect(),
+        };
+        exported.groups.insert(entity.name().to_lowercase(), held);
+    }
+    if let Some(role) = entity.as_any().downcast_ref::<Role>() {
+        exported.trusts.push(role.trust().to_string());
     }
     if let Some(policy) = entity.as_any().downcast_ref::<OrganizationsPolicy>() {
         let attached = Attached {

@@ -12,31 +12,36 @@ use super::{Case, Finding, Resolved, Rule};
 use crate::plan_guard::plan::{ResourceChange, Side};
 use crate::plan_guard::statement::{Statement, statements};
 use crate::plan_guard::wildcard::{has_wildcard, is_open, matches};
+use crate::policy_document::Dialect;
+use crate::resource::resource_type;
 
 pub static RULE: Rule = Rule {
     name: "admin",
     refuses: "to grant anew, on every resource, every action, every action but some (`NotAction`), or those \
               of IAM by which one gives oneself the rest (to attach and put policies of users, groups and \
-              roles, and new versions of policies): by a document, or by attaching such a policy or AWS's \
-              `AdministratorAccess`, `IAMFullAccess` or `PowerUserAccess`; and documents or attached \
-              policies that cannot be told before the apply",
+              roles, and new versions of policies): by a document, by attaching such a policy or AWS's \
+              `AdministratorAccess`, `IAMFullAccess` or `PowerUserAccess`, by joining a group or by the \
+              assignment of a permission set that has such; to make an account the delegated \
+              administrator of a service; and documents, attached policies, groups and permission sets \
+              that cannot be told before the apply",
     keys: &[],
     check,
 };
 
-/// Resource types with an identity policy, and whom it is for.
-const DOCUMENTS: [(&str, &str); 4] = [
-    ("aws_iam_policy", "name"),
-    ("aws_iam_role_policy", "role"),
-    ("aws_iam_user_policy", "user"),
-    ("aws_iam_group_policy", "group"),
-];
+/// Resource types with an identity policy that the table of kinds does not tell: the argument, and
+/// whom it is for.
+const DOCUMENTS: [(&str, &str, &str); 1] =
+    [("aws_ssoadmin_permission_set_inline_policy", "inline_policy", "permission_set_arn")];
 
 /// Arguments with the ARNs of policies that are attached.
-const ATTACHED: [&str; 3] = ["policy_arn", "policy_arns", "managed_policy_arns"];
+const ATTACHED: [&str; 4] =
+    ["managed_policy_arn", "managed_policy_arns", "policy_arn", "policy_arns"];
+
+/// Policies of each account that are attached by name.
+const BY_NAME: &str = "customer_managed_policy_reference";
 
 /// Arguments that say whom policies are attached to.
-const HOLDERS: [&str; 10] = [
+const HOLDERS: [&str; 11] = [
     "role",
     "roles",
     "role_name",
@@ -47,7 +52,11 @@ const HOLDERS: [&str; 10] = [
     "groups",
     "group_name",
     "name",
+    "permission_set_arn",
 ];
+
+const ASSIGNMENT: &str = "aws_ssoadmin_account_assignment";
+const PERMISSION_SET: &str = "aws_ssoadmin_permission_set";
 
 /// AWS's own policies that grant everything in the sense of this rule.
 const OF_AWS: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
@@ -86,8 +95,13 @@ impl Grant {
 fn check(case: &Case) -> Vec<Finding> {
     let changes = case.plan.managed().filter(|change| change.changes_aws());
     let reasons = changes.flat_map(|change| {
-        let reasons = documents(case, change).into_iter().chain(attachments(case, change));
-        reasons.map(move |reason| Finding::at(&change.address, reason))
+        let reasons = [documents, attachments, joins, assignments].map(|found| found(case, change));
+        let delegated = delegation(change).into_iter();
+        reasons
+            .into_iter()
+            .flatten()
+            .chain(delegated)
+            .map(move |reason| Finding::at(&change.address, reason))
     });
     reasons.collect()
 }
@@ -97,16 +111,26 @@ fn documents(case: &Case, change: &ResourceChange) -> Vec<String> {
     if kind == "aws_iam_role" {
         return inline(case, change);
     }
-    let Some((_, owner)) = DOCUMENTS.iter().find(|(known, _)| *known == kind) else {
-        return Vec::new();
-    };
-    let argument = "policy";
+    let Some((argument, owner)) = identity_policy(kind) else { return Vec::new() };
     let is_same = change.text(Side::Before, owner) == change.text(Side::After, owner);
     let before = change.text(Side::Before, argument).filter(|_| is_same);
     match case.resolved(change, argument) {
         Resolved::Text(document) => anew(before, &document),
         Resolved::Absent => Vec::new(),
         Resolved::Of(_) | Resolved::Unknown => vec![unknown(argument)],
+    }
+}
+
+/// The argument that is an identity policy, and the one that says whom it is for.
+fn identity_policy(kind: &str) -> Option<(&'static str, &'static str)> {
+    if let Some((_, argument, owner)) = DOCUMENTS.iter().find(|(known, ..)| *known == kind) {
+        return Some((argument, owner));
+    }
+    let is_for_identities = kind.starts_with("aws_iam_") || kind.starts_with("aws_ssoadmin_");
+    let (_, exported) = resource_type(kind).filter(|_| is_for_identities)?;
+    match exported.document {
+        Some((argument, Dialect::Iam)) => Some((argument, exported.owner.unwrap_or("name"))),
+        _ => None,
     }
 }
 
@@ -263,7 +287,153 @@ fn attachments(case: &Case, change: &ResourceChange) -> Vec<String> {
         let new = after.filter(|arn| !before.contains(arn));
         reasons.extend(new.filter_map(|arn| attached(case, arn)));
     }
+    if change.is_unknown(BY_NAME) {
+        reasons.push(unknown(BY_NAME));
+        return reasons;
+    }
+    let before = if is_same { named(change.side(Side::Before)) } else { Vec::new() };
+    let new = named(change.side(Side::After)).into_iter().filter(|policy| !before.contains(policy));
+    reasons.extend(new.filter_map(|policy| attached_by_name(case, &policy)));
     reasons
+}
+
+/// Path and name of policies that are attached by name: `/team/x`.
+fn named(values: &Value) -> Vec<String> {
+    let references = values.get(BY_NAME).and_then(Value::as_array);
+    let text = |of: &Value, member: &str| of.get(member).and_then(Value::as_str).map(str::to_owned);
+    let name = |of: &Value| {
+        let path = text(of, "path").filter(|path| !path.is_empty()).unwrap_or("/".to_owned());
+        format!("{path}{}", text(of, "name").unwrap_or_default())
+    };
+    references.into_iter().flatten().map(name).collect()
+}
+
+/// What is wrong with attaching what goes by this path and name in each account. What it is in other
+/// accounts than this nobody here knows.
+fn attached_by_name(case: &Case, policy: &str) -> Option<String> {
+    let end = format!(":policy{policy}");
+    let is_it = |change: &&ResourceChange| {
+        change.resource_type == "aws_iam_policy" && {
+            let path = change.text(Side::After, "path").unwrap_or("/");
+            format!("{path}{}", change.text(Side::After, "name").unwrap_or_default()) == policy
+        }
+    };
+    if let Some(change) = case.plan.managed().find(is_it) {
+        return match change.text(Side::After, "policy") {
+            Some(document) => problem_of(document).map(|problem| format!("`{policy}`: {problem}")),
+            None => Some(format!("what `{policy}` grants is only known after the apply")),
+        };
+    }
+    match case.exported.policies.keys().find(|arn| arn.ends_with(&end)) {
+        Some(arn) => attached(case, arn),
+        None => Some(format!("what `{policy}` grants is not known: no raw JSON has it")),
+    }
+}
+
+/// What is wrong with the groups that users join.
+fn joins(case: &Case, change: &ResourceChange) -> Vec<String> {
+    let (user, list) = match change.resource_type.as_str() {
+        "aws_iam_user_group_membership" => ("user", "groups"),
+        "aws_iam_group_membership" => ("group", "users"),
+        _ => return Vec::new(),
+    };
+    if change.is_unknown(list) || change.is_unknown(user) {
+        return vec!["who joins which group is only known after the apply".to_owned()];
+    }
+    let is_same = change.text(Side::Before, user) == change.text(Side::After, user);
+    let before = if is_same { texts(change.side(Side::Before).get(list)) } else { Vec::new() };
+    let after = texts(change.side(Side::After).get(list)).into_iter();
+    let mut new = after.filter(|joining| !before.contains(joining)).peekable();
+    let groups: Vec<&str> = match list {
+        "groups" => new.collect(),
+        _ => new.peek().and_then(|_| change.text(Side::After, user)).into_iter().collect(),
+    };
+    let problem = |group: &str| {
+        let problem = group_problem(case, group)?;
+        Some(format!("somebody joins the group `{group}`, and {problem}"))
+    };
+    groups.into_iter().filter_map(problem).collect()
+}
+
+/// What is wrong with having what a group has. What the plan gives it besides has a finding of its
+/// own.
+fn group_problem(case: &Case, group: &str) -> Option<String> {
+    let names = |side: &Value, argument: &str| {
+        side.get(argument).and_then(Value::as_str).is_some_and(|of| of.eq_ignore_ascii_case(group))
+    };
+    let exported = case.exported.group(group);
+    let in_plan = |change: &ResourceChange| {
+        change.resource_type == "aws_iam_group" && names(change.side(Side::After), "name")
+    };
+    if exported.is_none() && !case.plan.managed().any(in_plan) {
+        return Some("what it grants is not known: no raw JSON has it".to_owned());
+    }
+    let hanging = case.plan.managed().filter(|of| names(of.side(Side::After), "group"));
+    let of_plan = hanging.filter_map(|of| match of.resource_type.as_str() {
+        "aws_iam_group_policy" => problem_of(of.text(Side::After, "policy")?),
+        "aws_iam_group_policy_attachment" => attached(case, of.text(Side::After, "policy_arn")?),
+        _ => None,
+    });
+    let documents = exported.iter().flat_map(|group| &group.documents);
+    let arns = exported.iter().flat_map(|group| &group.attached);
+    let of_export =
+        documents.filter_map(|of| problem_of(of)).chain(arns.filter_map(|arn| attached(case, arn)));
+    of_plan.chain(of_export).next()
+}
+
+/// What is wrong with the permission set that somebody is assigned.
+fn assignments(case: &Case, change: &ResourceChange) -> Vec<String> {
+    if change.resource_type != ASSIGNMENT || !change.creates() {
+        return Vec::new();
+    }
+    let argument = "permission_set_arn";
+    // What a change is about: an ARN, or the permission set that the source refers to.
+    let about = |change: &ResourceChange| match case.resolved(change, argument) {
+        Resolved::Text(arn) => Some((arn.into_owned(), String::new())),
+        Resolved::Of(reference) => Some((String::new(), reference.resource.clone())),
+        Resolved::Absent | Resolved::Unknown => None,
+    };
+    let Some((arn, resource)) = about(change) else { return vec![unknown(argument)] };
+    let is_set = |of: &&ResourceChange| {
+        of.resource_type == PERMISSION_SET
+            && (of.resource() == resource || of.text(Side::After, "arn") == Some(arn.as_str()))
+    };
+    let sets: Vec<&ResourceChange> = case.plan.managed().filter(is_set).collect();
+    if sets.is_empty() {
+        return vec!["what the permission set grants is not known: no Terraform has it".to_owned()];
+    }
+    let arns: Vec<&str> = sets.iter().filter_map(|set| set.text(Side::After, "arn")).collect();
+    let resources: Vec<String> = sets.iter().map(|set| set.resource()).collect();
+    let is_part = |of: &&ResourceChange| {
+        of.resource_type != ASSIGNMENT
+            && !of.change.after.is_null()
+            && about(of).is_some_and(|(arn, resource)| {
+                arns.contains(&arn.as_str()) || resources.contains(&resource)
+            })
+    };
+    let problem = |part: &ResourceChange| {
+        let document = identity_policy(&part.resource_type)
+            .and_then(|(argument, _)| part.text(Side::After, argument))
+            .and_then(problem_of);
+        let after = part.side(Side::After);
+        let mut by_arn = ATTACHED.iter().flat_map(|argument| texts(after.get(argument)));
+        let arn = || by_arn.find_map(|arn| attached(case, arn));
+        let name = || named(after).iter().find_map(|name| attached_by_name(case, name));
+        document.or_else(arn).or_else(name)
+    };
+    let found = case.plan.managed().filter(is_part).find_map(problem);
+    found
+        .map(|problem| format!("its permission set is no small thing: {problem}"))
+        .into_iter()
+        .collect()
+}
+
+/// Who administers a service for the whole organization may do in every account what the service may.
+fn delegation(change: &ResourceChange) -> Option<String> {
+    let is_new =
+        change.resource_type == "aws_organizations_delegated_administrator" && change.creates();
+    let service = change.text(Side::After, "service_principal").unwrap_or("a service");
+    is_new.then(|| format!("it makes an account the organization's administrator of `{service}`"))
 }
 
 /// What is wrong with attaching a policy whose ARN only the apply will tell.
@@ -706,5 +876,180 @@ mod tests {
         let mut unknown = made("");
         unknown["change"]["after"]["policy"] = Value::Null;
         assert_eq!(found(&[attach, unknown], arn).len(), 1);
+    }
+
+    const SET: &str = "arn:aws:sso:::permissionSet/ssoins-1/ps-1";
+    const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+    const READER: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+
+    fn found(changes: impl IntoIterator<Item = Value>, exported: &Exported) -> Vec<String> {
+        findings_with(&RULE, &plan(changes), &GuardSettings::default(), exported)
+    }
+
+    #[test]
+    fn permission_sets_are_given_nothing_of_it() {
+        let inline =
+            |document: &str| json!({ "permission_set_arn": SET, "inline_policy": document });
+        let kind = "aws_ssoadmin_permission_set_inline_policy";
+        let wide = change(kind, &["create"], Value::Null, inline(&everything()));
+        assert_refused(&RULE, &plan([wide]), "every action on every resource");
+        let little = allow(r#""Action":"s3:*","Resource":"*""#);
+        assert_passed(&RULE, &plan([change(kind, &["create"], Value::Null, inline(&little))]));
+        let widened = change(kind, &["update"], inline(&little), inline(&everything()));
+        assert_refused(&RULE, &plan([widened]), "every action on every resource");
+        let kind = "aws_ssoadmin_managed_policy_attachment";
+        let attached = |arn: &str| json!({ "permission_set_arn": SET, "managed_policy_arn": arn });
+        let administrator = change(kind, &["create"], Value::Null, attached(ADMINISTRATOR));
+        assert_refused(&RULE, &plan([administrator]), "it attaches AWS's `AdministratorAccess`");
+        let reader = change(kind, &["create"], Value::Null, attached(READER));
+        assert_passed(&RULE, &plan([reader]));
+    }
+
+    #[test]
+    fn policies_by_name_are_those_of_this_account() {
+        let attached = |path: Value, name: &str| {
+            let reference = json!([{ "name": name, "path": path }]);
+            let values = json!({ "permission_set_arn": SET, BY_NAME: reference });
+            change(
+                "aws_ssoadmin_customer_managed_policy_attachment",
+                &["create"],
+                Value::Null,
+                values,
+            )
+        };
+        let exported = Exported::default()
+            .with_policy("arn:aws:iam::1:policy/team/all", &everything())
+            .with_policy("arn:aws:iam::1:policy/some", &allow(r#""Action":"s3:*","Resource":"*""#));
+        assert!(found([attached(json!("/"), "some")], &exported).is_empty());
+        assert!(found([attached(Value::Null, "some")], &exported).is_empty());
+        for (path, name, saying) in [
+            ("/team/", "all", "every action on every resource"),
+            ("/", "all", "no raw JSON has it"),
+            ("/", "ome", "no raw JSON has it"),
+        ] {
+            let said = found([attached(json!(path), name)], &exported);
+            assert!(said.len() == 1 && said[0].contains(saying), "{path}{name}: {said:?}");
+        }
+        let mut unknown = attached(json!("/"), "some");
+        unknown["change"]["after_unknown"] = json!({ BY_NAME: [{ "name": true }] });
+        assert_eq!(found([unknown], &exported).len(), 1);
+        let planned = change("aws_iam_policy", &["no-op"], Value::Null, {
+            let mut policy = policy(&everything());
+            policy["path"] = json!("/");
+            policy
+        });
+        let said = found([attached(json!("/"), "x"), planned], &exported);
+        assert!(said.len() == 1 && said[0].contains("`/x`: it grants every action"), "{said:?}");
+    }
+
+    #[test]
+    fn assignments_give_what_the_permission_set_has() {
+        let set =
+            change("aws_ssoadmin_permission_set", &["no-op"], Value::Null, json!({ "arn": SET }));
+        let values = |set: &str, principal: &str| json!({ "permission_set_arn": set, "principal_id": principal, "target_id": "222" });
+        let assigned = |set: &str| change(ASSIGNMENT, &["create"], Value::Null, values(set, "p"));
+        let attached = |arn: &str| {
+            let values = json!({ "permission_set_arn": SET, "managed_policy_arn": arn });
+            change("aws_ssoadmin_managed_policy_attachment", &["no-op"], values.clone(), values)
+        };
+        let inline = |document: &str| {
+            let values = json!({ "permission_set_arn": SET, "inline_policy": document });
+            change("aws_ssoadmin_permission_set_inline_policy", &["no-op"], values.clone(), values)
+        };
+        let nothing = Exported::default();
+        assert!(found([set.clone(), assigned(SET), attached(READER)], &nothing).is_empty());
+        for part in [attached(ADMINISTRATOR), inline(&everything())] {
+            let said = found([set.clone(), assigned(SET), part.clone()], &nothing);
+            assert!(said.len() == 1 && said[0].contains("no small thing"), "{said:?}");
+            let replaced =
+                change(ASSIGNMENT, &["delete", "create"], values(SET, "p"), values(SET, "q"));
+            assert_eq!(found([set.clone(), replaced, part.clone()], &nothing).len(), 1);
+            for action in ["delete", "no-op"] {
+                let other = change(ASSIGNMENT, &[action], values(SET, "p"), Value::Null);
+                assert!(found([set.clone(), other, part.clone()], &nothing).is_empty());
+            }
+            let other = format!("{SET}2");
+            let other_set =
+                change(PERMISSION_SET, &["no-op"], Value::Null, json!({ "arn": other }));
+            assert!(found([other_set, assigned(&other), part], &nothing).is_empty());
+        }
+        let said = found([assigned(SET)], &nothing);
+        assert!(said.len() == 1 && said[0].contains("is not known: no Terraform"), "{said:?}");
+
+        // A permission set of the same plan, by reference.
+        let mut new = change(PERMISSION_SET, &["create"], Value::Null, json!({ "name": "x" }));
+        new["change"]["after_unknown"] = json!({ "arn": true });
+        let mut by_reference = assigned(SET);
+        let mut part = attached(ADMINISTRATOR);
+        for change in [&mut by_reference, &mut part] {
+            change["change"]["after"]["permission_set_arn"] = Value::Null;
+            change["change"]["after_unknown"] = json!({ "permission_set_arn": true });
+        }
+        let said = found([new.clone(), by_reference.clone()], &nothing);
+        assert!(said.len() == 1 && said[0].contains("after the apply"), "{said:?}");
+        let reference = "aws_ssoadmin_permission_set.x.arn";
+        let known = Exported::default()
+            .with_reference(&format!("{ASSIGNMENT}.x"), "permission_set_arn", reference)
+            .with_reference(
+                "aws_ssoadmin_managed_policy_attachment.x",
+                "permission_set_arn",
+                reference,
+            );
+        assert!(found([new.clone(), by_reference.clone()], &known).is_empty());
+        assert_eq!(found([new, by_reference, part], &known).len(), 1);
+    }
+
+    #[test]
+    fn who_joins_a_group_gets_what_it_has() {
+        let kind = "aws_iam_user_group_membership";
+        let member = |groups: &[&str]| json!({ "user": "alice", "groups": groups });
+        let joins = |groups: &[&str]| change(kind, &["create"], Value::Null, member(groups));
+        let exported = Exported::default()
+            .with_group("Admins", &[], &[ADMINISTRATOR])
+            .with_group("inline", &[&everything()], &[])
+            .with_group("readers", &[&allow(r#""Action":"s3:*","Resource":"*""#)], &[READER])
+            .with_group("strange", &[], &["arn:aws:iam::1:policy/unknown"]);
+        assert!(found([joins(&["readers"])], &exported).is_empty());
+        for (group, saying) in [
+            ("admins", "`admins`, and it attaches AWS's `AdministratorAccess`"),
+            ("inline", "it grants every action"),
+            ("strange", "is not known"),
+            ("other", "no raw JSON has it"),
+        ] {
+            let said = found([joins(&["readers", group])], &exported);
+            assert!(said.len() == 1 && said[0].contains(saying), "{group}: {said:?}");
+        }
+        // Who is in it already does not join; who takes another's place does.
+        let stays = change(kind, &["update"], member(&["admins"]), member(&["admins", "readers"]));
+        assert!(found([stays], &exported).is_empty());
+        let mut other = member(&["admins"]);
+        other["user"] = json!("bob");
+        let moved = change(kind, &["delete", "create"], member(&["admins"]), other);
+        assert_eq!(found([moved], &exported).len(), 1);
+        let leaves = change(kind, &["delete"], member(&["admins"]), Value::Null);
+        assert!(found([leaves], &exported).is_empty());
+        let mut unknown = joins(&["readers"]);
+        unknown["change"]["after_unknown"] = json!({ "groups": [true] });
+        assert_eq!(found([unknown], &exported).len(), 1);
+
+        // The other way round, and groups that only the plan knows.
+        let users = json!({ "name": "x", "group": "new", "users": ["alice"] });
+        let membership = change("aws_iam_group_membership", &["create"], Value::Null, users);
+        let group = change("aws_iam_group", &["no-op"], Value::Null, json!({ "name": "new" }));
+        let policy = json!({ "group": "new", "policy_arn": ADMINISTRATOR });
+        let attached =
+            change("aws_iam_group_policy_attachment", &["no-op"], policy.clone(), policy);
+        assert!(found([membership.clone(), group.clone()], &exported).is_empty());
+        assert_eq!(found([membership.clone(), group, attached], &exported).len(), 1);
+        assert_eq!(found([membership], &exported).len(), 1);
+    }
+
+    #[test]
+    fn administrators_of_services_are_not_made() {
+        let kind = "aws_organizations_delegated_administrator";
+        let values = json!({ "account_id": "222", "service_principal": "sso.amazonaws.com" });
+        let made = change(kind, &["create"], Value::Null, values.clone());
+        assert_refused(&RULE, &plan([made]), "administrator of `sso.amazonaws.com`");
+        assert_passed(&RULE, &plan([change(kind, &["delete"], values, Value::Null)]));
     }
 }

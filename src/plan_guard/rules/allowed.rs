@@ -1,4 +1,5 @@
-//! What a plan may be about at all: IAM and organizations policies, by one provider, and no programs.
+//! What a plan may be about at all: what is exported and the rest of IAM, by one provider, and no
+//! programs.
 
 use super::{Case, Finding, Key, Rule};
 use crate::plan_guard::plan::{Mode, ModuleConfiguration, ProviderConfiguration};
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
         Key {
             name: "allowed_types",
             default: "none",
-            meaning: "further types of resources and data sources, such as `aws_ssoadmin_*`",
+            meaning: "further types of resources and data sources, such as `aws_ram_*`",
         },
         Key {
             name: "allowed_provider_arguments",
@@ -36,14 +37,11 @@ pub static RULE: Rule = Rule {
 /// Besides what is exported: what of IAM people write themselves, as far as no secret of it ends up
 /// in the state. Not `aws_iam_policy_attachment`: it takes the policy from everybody else, of which a
 /// plan says nothing.
-const TYPES: [&str; 21] = [
+const TYPES: [&str; 14] = [
     "aws_iam_account_alias",
     "aws_iam_account_password_policy",
-    "aws_iam_group",
     "aws_iam_group_membership",
     "aws_iam_group_policies_exclusive",
-    "aws_iam_group_policy",
-    "aws_iam_group_policy_attachment",
     "aws_iam_group_policy_attachments_exclusive",
     "aws_iam_openid_connect_provider",
     "aws_iam_organizations_features",
@@ -51,26 +49,24 @@ const TYPES: [&str; 21] = [
     "aws_iam_role_policy_attachments_exclusive",
     "aws_iam_saml_provider",
     "aws_iam_security_token_service_preferences",
-    "aws_iam_user",
-    "aws_iam_user_group_membership",
     "aws_iam_user_policies_exclusive",
-    "aws_iam_user_policy",
-    "aws_iam_user_policy_attachment",
     "aws_iam_user_policy_attachments_exclusive",
     "aws_iam_user_ssh_key",
 ];
 
 /// Data sources that look at the account and change nothing.
-const DATA_SOURCES: [&str; 9] = [
+const DATA_SOURCES: [&str; 11] = [
     "aws_arn",
     "aws_caller_identity",
     "aws_default_tags",
     "aws_iam_*",
+    "aws_identitystore_*",
     "aws_organizations_*",
     "aws_partition",
     "aws_region",
     "aws_regions",
     "aws_service_principal",
+    "aws_ssoadmin_*",
 ];
 
 const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
@@ -218,7 +214,7 @@ mod tests {
             "aws_iam_access_key",
             "terraform_data",
             "aws_iam_role_x",
-            "aws_organizations_account",
+            "aws_organizations_organization",
         ] {
             assert_refused(
                 &RULE,

@@ -12,8 +12,9 @@ pub static RULE: Rule = Rule {
     name: "destroys",
     refuses: "more destroys and replacements than `max_destroys`, or, from three on, more than the \
               share `max_destroy_share` of all that Terraform manages; and more resources that Terraform \
-              would let go (`removed` with `destroy = false`) than `max_forgets`. What hangs on a \
-              destroyed role or policy counts with it",
+              would let go (`removed` with `destroy = false`) than `max_forgets`; and to destroy or replace an \
+              account of the organization, which closes it or lets it leave. What hangs on a destroyed \
+              entity counts with it",
     keys: &[
         Key {
             name: "max_destroys",
@@ -34,12 +35,24 @@ pub static RULE: Rule = Rule {
     check,
 };
 
+/// What nobody brings back is never destroyed unseen.
+const ALWAYS_TOO_MANY: [&str; 1] = ["aws_organizations_account"];
+
 /// So few are never too large a share: the smallest repository may remove a role.
 const ALWAYS_FINE: usize = 2;
 
 fn check(case: &Case) -> Vec<Finding> {
     let (plan, settings) = (case.plan, case.settings);
     let mut findings = Vec::new();
+    let lost = plan.managed().filter(|change| change.destroys());
+    findings.extend(
+        lost.filter(|change| ALWAYS_TOO_MANY.contains(&change.resource_type.as_str())).map(
+            |change| {
+                let reason = "it would close the account, or remove it from the organization";
+                Finding::at(&change.address, reason)
+            },
+        ),
+    );
     let destroyed =
         entities(affected(plan, |action| matches!(action, Action::Destroy | Action::Replace)));
     let forgotten = entities(affected(plan, |action| {
@@ -149,6 +162,20 @@ mod tests {
         );
         assert_passed(&RULE, &roles(&["delete"], 3, 15));
         assert_refused(&RULE, &roles(&["delete"], 3, 0), "3 of 0");
+    }
+
+    #[test]
+    fn one_account_is_too_many() {
+        let account = json!({ "name": "x", "email": "x@example.com" });
+        for actions in [&["delete"][..], &["delete", "create"], &["create", "delete"]] {
+            let gone = change("aws_organizations_account", actions, account.clone(), Value::Null);
+            assert_refused(&RULE, &plan([gone]), "aws_organizations_account.x: it would close");
+        }
+        for actions in [&["forget"][..], &["update"], &["no-op"]] {
+            let kept =
+                change("aws_organizations_account", actions, account.clone(), account.clone());
+            assert_passed(&RULE, &plan([kept]));
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub static RULE: Rule = Rule {
     refuses: "any change of the roles, policies and tags of the deployment itself (names that are \
               `aws-iam-gitops` or begin with `aws-iam-gitops-`, the tag `managed-by = aws-iam-gitops`), of \
               roles that are AWS's (`/aws-reserved/`, `/aws-service-role/`, `AWSReservedSSO_*`, \
-              `AWSServiceRoleFor*`), of GitHub's OIDC provider, of what `protected` names, of what hangs on \
+              `AWSServiceRoleFor*`), of GitHub's OIDC provider and the SAML provider of IAM Identity Center \
+              (`AWSSSO_*`), of what `protected` names, of what hangs on \
               any of these, and of what has a name that only the apply will tell",
     keys: &[Key {
         name: "protected",
@@ -27,10 +28,11 @@ pub static RULE: Rule = Rule {
 };
 
 /// Names that are always protected, in any case.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "aws-iam-gitops",
     "aws-iam-gitops-*",
     "AWSReservedSSO_*",
+    "AWSSSO_*",
     "AWSServiceRoleFor*",
     "token.actions.githubusercontent.com*",
 ];
@@ -77,11 +79,12 @@ fn finding(case: &Case, known: &[Identity], change: &ResourceChange) -> Option<F
         }
     }
     if let Some(boundary) = taken_boundary(change)
-        && is_protected(case, known, &Identity::of_arn(boundary))
+        && is_protected(case, known, &boundary)
     {
+        let name = boundary.arn.unwrap_or(boundary.name);
         return Some(Finding::at(
             &change.address,
-            format!("the boundary `{boundary}` is protected, and this would take it away"),
+            format!("the boundary `{name}` is protected, and this would take it away"),
         ));
     }
     let is_unknown = |argument: &&str| case.resolved(change, argument) == Resolved::Unknown;
@@ -92,12 +95,29 @@ fn finding(case: &Case, known: &[Identity], change: &ResourceChange) -> Option<F
     ))
 }
 
-/// The permissions boundary that a role or user loses.
-fn taken_boundary(change: &ResourceChange) -> Option<&str> {
+/// The permissions boundary that a role, a user or a permission set loses.
+fn taken_boundary(change: &ResourceChange) -> Option<Identity> {
     let argument = "permissions_boundary";
+    if change.resource_type == "aws_ssoadmin_permissions_boundary_attachment" {
+        let before = change.side(Side::Before).get(argument)?;
+        let is_kept = change.side(Side::After).get(argument) == Some(before);
+        return boundary_in_block(before).filter(|_| !is_kept);
+    }
     let before = change.text(Side::Before, argument).filter(|before| !before.is_empty())?;
     let after = change.text(Side::After, argument);
-    (change.change.after != Value::Null && after != Some(before)).then_some(before)
+    (change.change.after != Value::Null && after != Some(before)).then(|| Identity::of_arn(before))
+}
+
+/// The policy of AWS or of each account that bounds a permission set.
+fn boundary_in_block(block: &Value) -> Option<Identity> {
+    let block = block.get(0)?;
+    let arn = block.get("managed_policy_arn").and_then(Value::as_str).filter(|arn| !arn.is_empty());
+    if let Some(arn) = arn {
+        return Some(Identity::of_arn(arn));
+    }
+    let name = block.get("customer_managed_policy_reference")?.get(0)?.get("name")?.as_str()?;
+    let kind = "policy".to_owned();
+    Some(Identity { kind, name: name.to_owned(), ..Identity::default() })
 }
 
 fn is_protected(case: &Case, known: &[Identity], identity: &Identity) -> bool {
@@ -430,5 +450,94 @@ mod tests {
         let mut data = change("aws_iam_role", &["read"], Value::Null, role("aws-iam-gitops"));
         data["mode"] = json!("data");
         assert_passed(&RULE, &plan([data]));
+    }
+
+    #[test]
+    fn kinds_of_the_organization_are_protected_by_name_and_id() {
+        let settings = GuardSettings {
+            protected: ["Billing", "ps-1", "ou-ab12-security", "333", "admins"]
+                .map(|pattern| Pattern::parse(pattern).unwrap())
+                .to_vec(),
+            ..GuardSettings::default()
+        };
+        let refused = |changes: Vec<Value>| {
+            findings_with(&RULE, &plan(changes), &settings, &Exported::default())
+        };
+        let updated = |kind: &str, values: Value| change(kind, &["update"], values.clone(), values);
+        let created = |kind: &str, values: Value| change(kind, &["create"], Value::Null, values);
+        let account =
+            json!({ "name": "Billing", "arn": "arn:aws:organizations::1:account/o-1/222" });
+        let set = "arn:aws:sso:::permissionSet/ssoins-1/ps-1";
+        for change in [
+            updated("aws_organizations_account", account),
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": set, "target_id": "444" }),
+            ),
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": "x", "target_id": "333" }),
+            ),
+            created("aws_ssoadmin_managed_policy_attachment", json!({ "permission_set_arn": set })),
+            created(
+                "aws_organizations_policy_attachment",
+                json!({ "policy_id": "p-1", "target_id": "ou-ab12-security" }),
+            ),
+            created(
+                "aws_organizations_delegated_administrator",
+                json!({ "account_id": "333", "name": "x" }),
+            ),
+            created(
+                "aws_iam_user_group_membership",
+                json!({ "user": "alice", "groups": ["readers", "Admins"] }),
+            ),
+            created(
+                "aws_iam_group_membership",
+                json!({ "group": "admins", "users": ["alice"], "name": "x" }),
+            ),
+            created("aws_iam_saml_provider", json!({ "name": "AWSSSO_1_DO_NOT_DELETE" })),
+        ] {
+            assert_eq!(refused(vec![change.clone()]).len(), 1, "{change}");
+        }
+        // Who is in it already may join another.
+        let member = |groups: &[&str]| json!({ "user": "alice", "groups": groups });
+        let kind = "aws_iam_user_group_membership";
+        let joins = change(kind, &["update"], member(&["admins"]), member(&["admins", "readers"]));
+        assert!(refused(vec![joins]).is_empty());
+        for change in [
+            created(
+                "aws_ssoadmin_account_assignment",
+                json!({ "permission_set_arn": format!("{set}2"), "target_id": "444" }),
+            ),
+            created(
+                "aws_iam_service_linked_role",
+                json!({ "aws_service_name": "x.amazonaws.com" }),
+            ),
+        ] {
+            assert!(refused(vec![change.clone()]).is_empty(), "{change}");
+        }
+    }
+
+    #[test]
+    fn boundary_of_a_permission_set_is_not_taken() {
+        let kind = "aws_ssoadmin_permissions_boundary_attachment";
+        let block = |boundary: Value| json!({ "permission_set_arn": "x", "permissions_boundary": [boundary] });
+        let by_name = block(json!({ "managed_policy_arn": "",
+            "customer_managed_policy_reference": [{ "name": "AWS-iam-gitops-boundary", "path": "/" }] }));
+        let by_arn =
+            block(json!({ "managed_policy_arn": "arn:aws:iam::1:policy/aws-iam-gitops-boundary",
+            "customer_managed_policy_reference": [] }));
+        let other =
+            block(json!({ "managed_policy_arn": "arn:aws:iam::aws:policy/ReadOnlyAccess" }));
+        for before in [by_name, by_arn] {
+            for after in [Value::Null, other.clone()] {
+                let action: &[&str] =
+                    if after.is_null() { &["delete"] } else { &["delete", "create"] };
+                let taken = change(kind, action, before.clone(), after);
+                assert_refused(&RULE, &plan([taken]), "would take it away");
+            }
+            assert_passed(&RULE, &plan([change(kind, &["create"], Value::Null, before.clone())]));
+        }
+        assert_passed(&RULE, &plan([change(kind, &["delete"], other, Value::Null)]));
     }
 }

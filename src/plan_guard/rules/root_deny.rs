@@ -1,5 +1,5 @@
 //! What would lock a whole organization out: at its root, a policy that denies everything, or no
-//! policy any more that allows anything.
+//! policy any more that allows anything; and a resource policy of it that denies everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     refuses: "a service or resource control policy at the organization's root that denies everything, or \
               everything but some (`NotAction`), on every resource and without a condition that names \
               principals, accounts, tags or regions; to take the last policy from the root that allows \
-              everything; and what cannot be told before the apply. A policy whose targets are not known \
+              everything; the organization's resource policy if it denies everything like that; and what cannot be told before the apply. A policy whose targets are not known \
               counts as attached to the root",
     keys: &[],
     check,
@@ -23,6 +23,7 @@ pub static RULE: Rule = Rule {
 
 const POLICY: &str = "aws_organizations_policy";
 const ATTACHMENT: &str = "aws_organizations_policy_attachment";
+const RESOURCE_POLICY: &str = "aws_organizations_resource_policy";
 const SERVICE_CONTROL: &str = "SERVICE_CONTROL_POLICY";
 
 /// AWS's own policies, which allow everything.
@@ -34,6 +35,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let reason = match change.resource_type.as_str() {
             POLICY => policy_problem(case, change),
             ATTACHMENT => attachment_problem(case, change),
+            RESOURCE_POLICY => resource_policy_problem(case, change),
             _ => None,
         };
         findings.extend(reason.map(|reason| Finding::at(&change.address, reason)));
@@ -62,6 +64,23 @@ fn policy_problem(case: &Case, change: &ResourceChange) -> Option<String> {
         Ok(true) => {
             Some("it is attached to the root, or may be, and would deny everything".to_owned())
         }
+    }
+}
+
+/// What is wrong with whom the organization's own policy keeps from administering it.
+fn resource_policy_problem(case: &Case, change: &ResourceChange) -> Option<String> {
+    if change.change.after.is_null() {
+        return None;
+    }
+    let Resolved::Text(after) = case.resolved(change, "content") else {
+        return Some("what it denies is only known after the apply".to_owned());
+    };
+    let before = change.text(Side::Before, "content");
+    let is_new = before.is_none_or(|before| denies_all(before) != Ok(true));
+    match denies_all(&after) {
+        Ok(true) if is_new => Some("it would deny everything".to_owned()),
+        Ok(_) => None,
+        Err(problem) => Some(format!("its content cannot be judged: {problem}")),
     }
 }
 
@@ -102,7 +121,9 @@ fn attachment_problem(case: &Case, change: &ResourceChange) -> Option<String> {
     match case.resolved(change, "target_id") {
         Resolved::Text(target) if !is_root(&target) => return None,
         Resolved::Text(_) => {}
-        Resolved::Absent | Resolved::Of(_) | Resolved::Unknown => {
+        // A new account or unit is not the root.
+        Resolved::Of(_) => return None,
+        Resolved::Absent | Resolved::Unknown => {
             return Some(unknown("target_id"));
         }
     }
@@ -321,6 +342,31 @@ mod tests {
             targets: Some(vec![ROOT.to_owned()]),
         };
         of.with_organizations_policy("p-FullAWSAccess", policy)
+    }
+
+    #[test]
+    fn resource_policy_that_denies_everything_is_refused() {
+        let found = |before: Value, after: Value| {
+            let action = if before.is_null() { "create" } else { "update" };
+            let changed = change(RESOURCE_POLICY, &[action], before, after);
+            findings_with(&RULE, &plan([changed]), &GuardSettings::default(), &Exported::default())
+        };
+        let policy = |content: &str| json!({ "content": content });
+        let principals = DENY.replace(r#""Deny","#, r#""Deny","Principal":"*","#);
+        for before in [Value::Null, policy(LITTLE)] {
+            let said = found(before.clone(), policy(&principals));
+            assert_eq!(said, ["aws_organizations_resource_policy.x: it would deny everything"]);
+            assert!(found(before, policy(LITTLE)).is_empty());
+        }
+        assert!(found(policy(DENY), policy(&principals)).is_empty());
+        assert_eq!(found(policy(LITTLE), policy("broken")).len(), 1);
+        let mut unknown = change(RESOURCE_POLICY, &["create"], Value::Null, json!({}));
+        unknown["change"]["after_unknown"] = json!({ "content": true });
+        let settings = GuardSettings::default();
+        assert_eq!(
+            findings_with(&RULE, &plan([unknown]), &settings, &Exported::default()).len(),
+            1
+        );
     }
 
     fn policy(content: &str) -> Value {

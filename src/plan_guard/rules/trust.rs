@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{Case, Finding, Resolved, Rule};
 use crate::plan_guard::plan::{ResourceChange, Side};
 use crate::plan_guard::statement::{Condition, Statement, statements};
@@ -12,11 +14,13 @@ use crate::plan_guard::wildcard::has_wildcard;
 
 pub static RULE: Rule = Rule {
     name: "trust",
-    refuses: "to open a role's trust policy anew to everyone (a principal with `*`, `NotPrincipal`) unless a \
+    refuses: "to open a role's trust policy or the organization's resource policy anew to everyone (a principal with `*`, `NotPrincipal`) unless a \
               condition on `aws:PrincipalOrgID`, `aws:PrincipalOrgPaths`, `aws:PrincipalAccount` or \
               `aws:PrincipalArn` says to whom, or to everyone with a token of GitHub or another public \
               identity provider unless one on its `sub` (of those for applications, `sub` or `aud`) does; \
-              and trust policies that cannot be told before the apply",
+              to have an identity provider that is there take other tokens (SAML metadata, thumbprints, \
+              further client IDs), or to make a SAML provider that a role trusts already; and policies \
+              and providers that cannot be told before the apply",
     keys: &[],
     check,
 };
@@ -38,18 +42,67 @@ const PUBLIC: [(&str, &[&str]); 11] = [
     ("api.pulumi.com", &["sub", "aud"]),
 ];
 
+/// Resource types with a policy that says who may come, the argument, and the one that names what it
+/// is of; none: the organization has one.
+const POLICIES: [(&str, &str, Option<&str>); 2] = [
+    ("aws_iam_role", "assume_role_policy", Some("name")),
+    ("aws_organizations_resource_policy", "content", None),
+];
+
 fn check(case: &Case) -> Vec<Finding> {
-    let roles = case.plan.managed().filter(|change| change.resource_type == "aws_iam_role");
-    let changed = roles.filter(|change| change.changes_aws());
+    let changed = case.plan.managed().filter(|change| change.changes_aws());
     let reasons = changed.flat_map(|change| {
-        problems(case, change).into_iter().map(|reason| Finding::at(&change.address, reason))
+        let reasons = problems(case, change).into_iter().chain(provider_problem(case, change));
+        reasons.map(|reason| Finding::at(&change.address, reason))
     });
     reasons.collect()
 }
 
+/// What is wrong with whose tokens an identity provider is going to take.
+fn provider_problem(case: &Case, change: &ResourceChange) -> Option<String> {
+    let is_there = !change.change.before.is_null();
+    let (name, documents): (&str, &[&str]) = match change.resource_type.as_str() {
+        "aws_iam_saml_provider" => ("name", &["saml_metadata_document"]),
+        "aws_iam_openid_connect_provider" => ("url", &["client_id_list", "thumbprint_list"]),
+        _ => return None,
+    };
+    if change.change.after.is_null() {
+        return None;
+    }
+    let is_same = is_there && change.text(Side::Before, name) == change.text(Side::After, name);
+    if is_same {
+        let other = documents.iter().find(|argument| takes_other(change, argument))?;
+        return Some(format!("it takes other tokens than before: `{other}` changes"));
+    }
+    let name = change.text(Side::After, name)?;
+    let is_trusted = || {
+        let provider = format!(":saml-provider/{}", name.to_lowercase());
+        let planned =
+            case.plan.managed().filter_map(|role| role.text(Side::Before, "assume_role_policy"));
+        let exported = case.exported.trusts.iter().map(String::as_str);
+        planned.chain(exported).any(|trust| trust.to_lowercase().contains(&provider))
+    };
+    (change.resource_type == "aws_iam_saml_provider" && is_trusted())
+        .then(|| format!("a role trusts `{name}` already, so whoever made its metadata gets in"))
+}
+
+/// Whether an argument holds what it did not hold before, or may. To take less is no way in.
+fn takes_other(change: &ResourceChange, argument: &str) -> bool {
+    let (before, after) = (change.side(Side::Before), change.side(Side::After));
+    change.is_unknown(argument)
+        || match (before.get(argument), after.get(argument)) {
+            (Some(Value::Array(before)), Some(Value::Array(after))) => {
+                after.iter().any(|one| !before.contains(one))
+            }
+            (before, after) => before != after,
+        }
+}
+
 fn problems(case: &Case, change: &ResourceChange) -> Vec<String> {
-    let argument = "assume_role_policy";
-    let is_same = change.text(Side::Before, "name") == change.text(Side::After, "name");
+    let found = POLICIES.iter().find(|(of, ..)| *of == change.resource_type);
+    let Some((_, argument, name)) = found else { return Vec::new() };
+    let is_same =
+        name.is_none_or(|name| change.text(Side::Before, name) == change.text(Side::After, name));
     let before = change.text(Side::Before, argument).filter(|_| is_same);
     let after = match case.resolved(change, argument) {
         Resolved::Absent => return Vec::new(),
@@ -65,12 +118,12 @@ fn problems(case: &Case, change: &ResourceChange) -> Vec<String> {
         return Vec::new();
     }
     let was_open = before.and_then(|before| open_to(before).ok()).unwrap_or_default();
+    let what = if name.is_some() { "trust policy" } else { "resource policy" };
     match open_to(&after) {
-        Ok(open) => open
-            .difference(&was_open)
-            .map(|who| format!("its trust policy lets in {who} anew"))
-            .collect(),
-        Err(problem) => vec![format!("its trust policy cannot be judged: {problem}")],
+        Ok(open) => {
+            open.difference(&was_open).map(|who| format!("its {what} lets in {who} anew")).collect()
+        }
+        Err(problem) => vec![format!("its {what} cannot be judged: {problem}")],
     }
 }
 
@@ -369,6 +422,71 @@ mod tests {
             &RULE,
             &plan([change("aws_iam_user", &["create"], Value::Null, role(&open))]),
         );
+    }
+
+    #[test]
+    fn resource_policy_of_the_organization_counts() {
+        let kind = "aws_organizations_resource_policy";
+        let policy = |document: &str| json!({ "content": document });
+        let open = policy(&trusting(EVERYONE));
+        let closed = policy(&trusting(r#""Principal":{"AWS":"111122223333"}"#));
+        let said = "its resource policy lets in everyone";
+        assert_refused(&RULE, &plan([change(kind, &["create"], Value::Null, open.clone())]), said);
+        assert_refused(
+            &RULE,
+            &plan([change(kind, &["update"], closed.clone(), open.clone())]),
+            said,
+        );
+        assert_passed(&RULE, &plan([change(kind, &["update"], open.clone(), open)]));
+        assert_passed(&RULE, &plan([change(kind, &["create"], Value::Null, closed)]));
+    }
+
+    #[test]
+    fn providers_that_are_there_take_no_other_tokens() {
+        let saml = |metadata: &str| json!({ "name": "Corp", "saml_metadata_document": metadata });
+        let oidc = |ids: Value, prints: Value| json!({ "url": "a.b", "client_id_list": ids, "thumbprint_list": prints });
+        let (saml_type, oidc_type) = ("aws_iam_saml_provider", "aws_iam_openid_connect_provider");
+        let update = |kind: &str, before: Value, after: Value| {
+            plan([change(kind, &["update"], before, after)])
+        };
+        let one = oidc(json!(["x"]), json!(["p"]));
+        for (kind, before, after, argument) in [
+            (saml_type, saml("a"), saml("b"), "saml_metadata_document"),
+            (oidc_type, one.clone(), oidc(json!(["x", "y"]), json!(["p"])), "client_id_list"),
+            (oidc_type, one.clone(), oidc(json!(["x"]), json!(["q"])), "thumbprint_list"),
+            (oidc_type, oidc(json!(["x"]), Value::Null), one.clone(), "thumbprint_list"),
+        ] {
+            let said = format!("it takes other tokens than before: `{argument}` changes");
+            assert_refused(&RULE, &update(kind, before.clone(), after.clone()), &said);
+            let replaced = change(kind, &["delete", "create"], before, after);
+            assert_refused(&RULE, &plan([replaced]), &said);
+        }
+        let less = oidc(json!([]), json!([]));
+        assert_passed(&RULE, &update(oidc_type, one.clone(), less));
+        let mut tagged = one.clone();
+        tagged["tags"] = json!({ "team": "x" });
+        assert_passed(&RULE, &update(oidc_type, one.clone(), tagged));
+        assert_passed(&RULE, &plan([change(oidc_type, &["create"], Value::Null, one.clone())]));
+        assert_passed(&RULE, &plan([change(oidc_type, &["delete"], one.clone(), Value::Null)]));
+        let mut unknown = change(oidc_type, &["update"], one.clone(), one);
+        unknown["change"]["after_unknown"] = json!({ "thumbprint_list": true });
+        assert_refused(&RULE, &plan([unknown]), "`thumbprint_list` changes");
+    }
+
+    #[test]
+    fn provider_that_a_role_trusts_already_is_not_made() {
+        let saml = json!({ "name": "Corp", "saml_metadata_document": "a" });
+        let created = change("aws_iam_saml_provider", &["create"], Value::Null, saml);
+        let trust = trusting(r#""Principal":{"Federated":"arn:aws:iam::1:saml-provider/corp"}"#);
+        assert_passed(&RULE, &plan([created.clone()]));
+        let there = change("aws_iam_role", &["no-op"], role(&trust), role(&trust));
+        let said = "a role trusts `Corp` already";
+        assert_refused(&RULE, &plan([created.clone(), there]), said);
+        let new = change("aws_iam_role", &["create"], Value::Null, role(&trust));
+        assert_passed(&RULE, &plan([created.clone(), new]));
+        let exported = Exported::default().with_trust(&trust);
+        let found = findings_with(&RULE, &plan([created]), &GuardSettings::default(), &exported);
+        assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
     }
 
     #[test]
