@@ -107,10 +107,13 @@ struct ExportArguments {
     ///
     /// A file, or a folder with all its *.json files. Told apart by content, these are read:
     /// `aws iam get-account-authorization-details` (one page or several), `aws iam list-roles`,
-    /// `get-role`, `get-policy` and `get-instance-profile`, `aws organizations list-policies`,
-    /// `describe-policy`, and, with the policy's ID in the file's name, `list-targets-for-policy`
-    /// and `list-tags-for-resource`. Raw JSON that this program wrote is read too. Files prove that
-    /// something is gone only where they are one whole listing, not pages of one.
+    /// `get-role`, `get-policy`, `get-instance-profile`, `list-open-id-connect-providers`,
+    /// `get-open-id-connect-provider`, `list-saml-providers`, `get-saml-provider` in a file called
+    /// `get-saml-provider.NAME.json`, `list-account-aliases` and `get-account-password-policy`, `aws
+    /// organizations list-policies`, `describe-policy`, and, with the policy's ID in the file's name,
+    /// `list-targets-for-policy` and `list-tags-for-resource`. Raw JSON that this program wrote is
+    /// read too. Files prove that something is gone only where they are one whole listing, not pages
+    /// of one.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     from: Vec<PathBuf>,
 
@@ -141,6 +144,13 @@ struct ExportArguments {
     /// again.
     #[arg(long)]
     organizations_attachments: bool,
+
+    /// Write `*_exclusive` resources for roles, so that other policies that a role gets show in a plan
+    ///
+    /// Applying them takes away what is attached behind Git's back. Without them Terraform does not
+    /// look for policies that it does not know.
+    #[arg(long)]
+    exclusive: bool,
 
     /// Write Terraform without import blocks, to make everything anew in an empty account
     ///
@@ -268,6 +278,7 @@ fn run_export(
         aws_managed: chosen(arguments.aws_managed),
         organizations_attachments: chosen(arguments.organizations_attachments),
         managed_elsewhere: chosen(arguments.managed_elsewhere),
+        exclusive: chosen(arguments.exclusive),
         imports: arguments.no_import.then_some(false),
         accounts: arguments.accounts.choices(),
         ..Choices::default()

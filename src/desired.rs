@@ -36,6 +36,9 @@ pub struct Desired {
     by_address: HashMap<String, usize>,
     by_owner: HashMap<String, Vec<usize>>,
     opaque: Vec<Opaque>,
+    /// Whether `*_exclusive` resources are compared like others, and not taken for declarations of
+    /// what they list.
+    has_exclusive: bool,
 }
 
 /// One resource of the files, or one instance of it.
@@ -195,13 +198,17 @@ impl Entities {
         match reference.attribute {
             "name" => Some(attributes.name.clone()),
             "arn" => Some(attributes.arn.clone()),
-            "id" => Some(attributes.id.clone()),
+            "id" => Some(attributes.id.clone()).filter(|id| !id.is_empty()),
             _ => None,
         }
     }
 }
 
 impl Desired {
+    pub fn new(has_exclusive: bool) -> Desired {
+        Desired { has_exclusive, ..Desired::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -303,7 +310,7 @@ impl Desired {
                     continue;
                 }
                 for block in std::iter::once(&found).chain(&overriding) {
-                    note_covered(block, &scope, &mut opaque);
+                    note_covered(block, &scope, self.has_exclusive, &mut opaque);
                 }
                 let Some((_, written_as)) = resource_type(&found.address.resource_type) else {
                     continue;
@@ -701,7 +708,7 @@ fn case_of(of_type: &str) -> Case {
 fn spelled(case: Case, name: &str) -> String {
     match case {
         Case::Ignored => name.to_lowercase(),
-        Case::Counts => name.to_owned(),
+        Case::Counts | Case::Marked => name.to_owned(),
     }
 }
 
@@ -733,7 +740,12 @@ fn imports<'a>(
 }
 
 /// What declares resources of other types inside itself, such as a role's `managed_policy_arns`.
-fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mut Vec<Opaque>) {
+fn note_covered<'a>(
+    found: &source::Resource<'a>,
+    scope: &Scope<'a>,
+    has_exclusive: bool,
+    opaque: &mut Vec<Opaque>,
+) {
     let block = found.block;
     let has = |name: &str| {
         block.attribute(name).is_some()
@@ -744,7 +756,8 @@ fn note_covered<'a>(found: &source::Resource<'a>, scope: &Scope<'a>, opaque: &mu
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {
         for (by, argument, owner) in covered.also_declared_by {
-            if *by != found.address.resource_type || !has(argument) {
+            let is_compared = has_exclusive && by.ends_with("_exclusive");
+            if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }
             let owners = block.value(owner).and_then(|value| scope.node(value).value());
@@ -834,7 +847,7 @@ fn resource(
     }
     let is_left_out = |name: &str, node: &Node| match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => is_default(of, name, value),
-        Content::List(items) => items.is_empty(),
+        Content::List(items) => items.is_empty() && !of.sets.contains(&name),
         Content::Object(members) => members.is_empty(),
         _ => false,
     };

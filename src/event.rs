@@ -484,11 +484,10 @@ fn is_account(text: &str) -> bool {
 /// Actions by their names, each with why nothing that is exported follows from it.
 type OfNoKind = [(&'static str, &'static str)];
 
-const ACCOUNT_SETTING: &str = "settings of the account are not exported";
+const ACCOUNT_SETTING: &str = "this setting of the account is not exported";
 const CREDENTIAL: &str = "credentials are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
-const IDENTITY_PROVIDER: &str = "identity providers are not exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
 const SERVER_CERTIFICATE: &str = "server certificates are not exported";
@@ -499,25 +498,17 @@ static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGA
 
 static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
-    ("AddClientIDToOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("AssociateDelegationRequest", DELEGATION),
     ("ChangePassword", CREDENTIAL),
     ("CreateAccessKey", CREDENTIAL),
-    ("CreateAccountAlias", ACCOUNT_SETTING),
     ("CreateDelegationRequest", DELEGATION),
     ("CreateInstanceProfile", "an instance profile goes with its role, and a new one has none"),
     ("CreateLoginProfile", CREDENTIAL),
-    ("CreateOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("CreateSAMLProvider", IDENTITY_PROVIDER),
     ("CreateServiceSpecificCredential", CREDENTIAL),
     ("CreateVirtualMFADevice", MFA_DEVICE),
     ("DeactivateMFADevice", MFA_DEVICE),
     ("DeleteAccessKey", CREDENTIAL),
-    ("DeleteAccountAlias", ACCOUNT_SETTING),
-    ("DeleteAccountPasswordPolicy", ACCOUNT_SETTING),
     ("DeleteLoginProfile", CREDENTIAL),
-    ("DeleteOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("DeleteSAMLProvider", IDENTITY_PROVIDER),
     ("DeleteSSHPublicKey", CREDENTIAL),
     ("DeleteServerCertificate", SERVER_CERTIFICATE),
     ("DeleteServiceSpecificCredential", CREDENTIAL),
@@ -532,25 +523,17 @@ static IAM: &OfNoKind = &[
     ("EnableOutboundWebIdentityFederation", ACCOUNT_SETTING),
     ("PutAccountProperties", ACCOUNT_SETTING),
     ("RejectDelegationRequest", DELEGATION),
-    ("RemoveClientIDFromOpenIDConnectProvider", IDENTITY_PROVIDER),
     ("ResetServiceSpecificCredential", CREDENTIAL),
     ("ResyncMFADevice", MFA_DEVICE),
     ("SendDelegationToken", DELEGATION),
     ("SetSecurityTokenServicePreferences", ACCOUNT_SETTING),
     ("TagMFADevice", MFA_DEVICE),
-    ("TagOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("TagSAMLProvider", IDENTITY_PROVIDER),
     ("TagServerCertificate", SERVER_CERTIFICATE),
     ("UntagMFADevice", MFA_DEVICE),
-    ("UntagOpenIDConnectProvider", IDENTITY_PROVIDER),
-    ("UntagSAMLProvider", IDENTITY_PROVIDER),
     ("UntagServerCertificate", SERVER_CERTIFICATE),
     ("UpdateAccessKey", CREDENTIAL),
-    ("UpdateAccountPasswordPolicy", ACCOUNT_SETTING),
     ("UpdateDelegationRequest", DELEGATION),
     ("UpdateLoginProfile", CREDENTIAL),
-    ("UpdateOpenIDConnectProviderThumbprint", IDENTITY_PROVIDER),
-    ("UpdateSAMLProvider", IDENTITY_PROVIDER),
     ("UpdateSSHPublicKey", CREDENTIAL),
     ("UpdateServerCertificate", SERVER_CERTIFICATE),
     ("UpdateServiceSpecificCredential", CREDENTIAL),
@@ -658,7 +641,8 @@ mod tests {
                     };
                     let members = actions[*name][members].as_array().expect("a list");
                     let path = key.place.path();
-                    assert!(members.contains(&json!(path[0])), "{name}: {path:?} of {members:?}");
+                    let is_there = path.first().is_none_or(|first| members.contains(&json!(first)));
+                    assert!(is_there, "{name}: {path:?} of {members:?}");
                 }
             }
         }

@@ -70,8 +70,8 @@ pub fn write(
 /// Exporting one account over another would remove all of the other's files.
 fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> anyhow::Result<()> {
     let Some(account) = account else { return Ok(()) };
-    for folder in ACCOUNTS_OWN {
-        if let Some((path, other)) = account_in(directory, folder)?
+    for (kind, folder) in folders() {
+        if let Some((path, other)) = account_in(directory, kind, folder)?
             && other.id != account.id
         {
             return Err(Refused {
@@ -93,20 +93,30 @@ fn refuse_another_account(directory: &dyn Files, account: Option<&Account>) -> a
 ///
 /// A file that cannot be read.
 pub fn account_of(directory: &dyn Files) -> anyhow::Result<Option<Account>> {
-    for folder in ACCOUNTS_OWN {
-        if let Some((_, account)) = account_in(directory, folder)? {
+    for (kind, folder) in folders() {
+        if let Some((_, account)) = account_in(directory, kind, folder)? {
             return Ok(Some(account));
         }
     }
     Ok(None)
 }
 
-/// The folders of what belongs to an account, not to its organization.
-const ACCOUNTS_OWN: [&str; 2] = ["roles", "policies"];
+fn folders() -> impl Iterator<Item = (&'static Kind, &'static str)> {
+    KINDS.iter().flat_map(|kind| kind.folders.iter().map(|folder| (*kind, *folder)))
+}
 
-fn account_in(directory: &dyn Files, folder: &str) -> anyhow::Result<Option<(String, Account)>> {
-    let found = first_entity(directory, kind_of(folder), folder)?;
-    Ok(found.and_then(|(path, entity)| Some((path, Account::of_arn(entity.arn())?))))
+/// Whose entity lies in a folder, unless it is an organization's, whose ARNs name the management
+/// account.
+fn account_in(
+    directory: &dyn Files,
+    kind: &Kind,
+    folder: &str,
+) -> anyhow::Result<Option<(String, Account)>> {
+    let found = first_entity(directory, kind, folder)?;
+    Ok(found.and_then(|(path, entity)| {
+        let arn = Some(entity.arn()).filter(|arn| !arn.contains(":organizations:"))?;
+        Some((path, Account::of_arn(arn)?))
+    }))
 }
 
 /// Any entity whose raw JSON lies in a folder, with its path.
@@ -128,24 +138,22 @@ fn first_entity(
 fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> anyhow::Result<()> {
     let arns = inventory.entities().map(|entity| entity.arn());
     let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
-    for kind in KINDS {
-        for folder in kind.folders {
-            let Some((path, base)) = first_entity(directory, kind, folder)? else { continue };
-            match organization_of(base.arn()) {
-                Some(other) if other != organization => {
-                    return Err(Refused {
-                        error: format!(
-                            "the folder holds organization `{other}` (`{path}`), and this is organization \
-                             `{organization}`"
-                        ),
-                        hint: "give each organization a folder of its own",
-                    }
-                    .into());
+    for (kind, folder) in folders() {
+        let Some((path, base)) = first_entity(directory, kind, folder)? else { continue };
+        match organization_of(base.arn()) {
+            Some(other) if other != organization => {
+                return Err(Refused {
+                    error: format!(
+                        "the folder holds organization `{other}` (`{path}`), and this is organization \
+                         `{organization}`"
+                    ),
+                    hint: "give each organization a folder of its own",
                 }
-                Some(_) => return Ok(()),
-                // The next folder, unless this kind belongs to organizations at all.
-                None => {}
+                .into());
             }
+            Some(_) => return Ok(()),
+            // The next folder, unless this kind belongs to organizations at all.
+            None => {}
         }
     }
     Ok(())
@@ -155,10 +163,6 @@ fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> 
 fn organization_of(arn: &str) -> Option<&str> {
     let (_, rest) = arn.split_once(":organizations::")?;
     rest.split('/').nth(1).filter(|id| id.starts_with("o-"))
-}
-
-fn kind_of(folder: &str) -> &'static Kind {
-    kind_of_folder(folder).expect("every folder has a kind")
 }
 
 /// The kind whose raw JSON lies in a folder.

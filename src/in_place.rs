@@ -196,9 +196,16 @@ impl Edit<'_> {
                     },
                 }
             }
-            (Some(_), None) => match attribute {
-                Some(attribute) => vec![edit::remove_attribute(file.text(), attribute.span)],
-                None => Vec::new(),
+            (Some(_), None) => match (attribute, self.value(known, name)) {
+                // One that the provider insists on, be it empty.
+                (Some(attribute), Some(value)) => {
+                    let text = format::expression_at(&value, 1);
+                    vec![Splice { file: None, span: attribute.value.span(), text }]
+                }
+                (Some(attribute), None) => {
+                    vec![edit::remove_attribute(file.text(), attribute.span)]
+                }
+                (None, _) => Vec::new(),
             },
             (None, Some(_)) => {
                 let Some(value) = self.value(known, name) else { return Ok(()) };

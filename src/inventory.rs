@@ -192,7 +192,8 @@ fn is_shared(address: &Address, entity: &dyn Entity) -> bool {
 
 /// How a file that declares an entity under any address names it.
 pub fn spellings(entity: &dyn Entity) -> impl Iterator<Item = u64> {
-    entity.names().into_iter().chain([entity.arn()]).map(literal)
+    let arn = entity.has_arn().then(|| entity.arn());
+    entity.names().into_iter().chain(arn).map(literal)
 }
 
 /// Whether a resource hangs on an entity.

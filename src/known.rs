@@ -51,6 +51,8 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
             }
         });
         let named_by: Vec<String> = named_by.collect();
+        // Where no argument tells which one it is there is one, whatever its ID.
+        let id = if named_by.is_empty() { "" } else { id };
         let identity = (address.resource_type.to_string(), id.to_owned());
         Some(KnownResource { address, identity, named_by, resource })
     };
@@ -89,7 +91,8 @@ pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
         Json::Null => true,
         Json::String(text) => text.is_empty() || default == Some(text),
         Json::Number(digits) => default == Some(digits),
-        Json::Array(items) => items.is_empty(),
+        // A set is not left out: where one may be empty, it has to be said.
+        Json::Array(items) => items.is_empty() && !of.sets.contains(&name),
         Json::Object(members) => members.is_empty(),
         Json::Bool(value) => default == Some(if *value { "true" } else { "false" }),
     }

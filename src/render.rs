@@ -315,7 +315,9 @@ fn faults(
         "" => format!("/{}", entity.name()),
         path => format!("{path}{}", entity.name()),
     };
-    if !arn.ends_with(&end) {
+    if !entity.has_arn() {
+        // Nothing to hold it against.
+    } else if !arn.ends_with(&end) {
         let (arn, end) = (visible(arn), visible(&end));
         faults.push(format!("the ARN `{arn}` is another entity's: its own ends with `{end}`"));
     } else if let Some(account) = account.filter(|account| !account.owns(arn)) {

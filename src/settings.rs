@@ -109,6 +109,7 @@ pub struct Choices {
     pub aws_managed: Option<bool>,
     pub organizations_attachments: Option<bool>,
     pub managed_elsewhere: Option<bool>,
+    pub exclusive: Option<bool>,
     pub imports: Option<bool>,
     pub mode: Option<Mode>,
     /// Several accounts instead of the one of the credentials.
@@ -134,6 +135,7 @@ impl Choices {
                 .organizations_attachments
                 .or(other.organizations_attachments),
             managed_elsewhere: self.managed_elsewhere.or(other.managed_elsewhere),
+            exclusive: self.exclusive.or(other.exclusive),
             imports: self.imports.or(other.imports),
             mode: self.mode.or(other.mode),
         }
@@ -152,6 +154,8 @@ pub struct Coverage {
     pub organizations_attachments: bool,
     /// Whether Terraform is written for what something else manages.
     pub managed_elsewhere: bool,
+    /// Whether Terraform is told that roles have no policies but those written.
+    pub exclusive: bool,
     /// Whether resources come with import blocks.
     pub imports: bool,
     /// How what is written reaches the branch; a folder has none.
@@ -177,6 +181,7 @@ impl Coverage {
             aws_managed: choices.aws_managed.unwrap_or(false),
             organizations_attachments: choices.organizations_attachments.unwrap_or(false),
             managed_elsewhere: choices.managed_elsewhere.unwrap_or(false),
+            exclusive: choices.exclusive.unwrap_or(false),
             imports: choices.imports.unwrap_or(true),
             mode: choices.mode.unwrap_or_default(),
             ignore: file.ignore,

@@ -164,6 +164,7 @@ impl<'a> Steps<'a> {
         let context = Context {
             organizations_attachments: options.coverage.organizations_attachments,
             managed_elsewhere: options.coverage.managed_elsewhere,
+            exclusive: options.coverage.exclusive,
             ..Context::default()
         };
         let mut own: BTreeSet<String> =
@@ -175,7 +176,7 @@ impl<'a> Steps<'a> {
         let partly_read: Vec<&Kind> =
             KINDS.iter().filter(|kind| !is_whole(kind)).copied().collect();
         let mut module = Module::open(directory, &own, &inventory.strays, &partly_read)?;
-        let mut desired = Desired::default();
+        let mut desired = Desired::new(options.coverage.exclusive);
         let notes = module.read_foreign(&own, &mut desired)?;
         let mut steps = Steps {
             directory,

@@ -161,6 +161,10 @@ pub enum DumpError {
     Unknown { path: PathBuf },
     #[error("the name of `{}` holds no policy ID such as `p-a1b2c3d4`, and its content does not name the policy", path.display())]
     NoPolicyId { path: PathBuf },
+    #[error("neither name nor content of `{}` tells which {what} it is about", path.display())]
+    NoName { path: PathBuf, what: &'static str, hint: &'static str },
+    #[error("the files do not tell of which account the {what} are")]
+    NoAccount { what: &'static str },
     #[error("{what} `{}` {}", visible(name), twice(first, second))]
     Contradiction { what: &'static str, name: String, first: PathBuf, second: PathBuf },
     #[error("`{}` is only a part of the {what}: it says that more follows", path.display())]
@@ -187,13 +191,16 @@ impl DumpError {
             DumpError::NoPolicyId { .. } => {
                 Some("call the file, for example, `list-targets-for-policy.p-a1b2c3d4.json`")
             }
+            DumpError::NoName { hint, .. } => Some(hint),
             DumpError::Contradiction { .. } => {
                 Some("give files that were written at the same time")
             }
             DumpError::CutShort { .. } => {
                 Some("give the other pages too, or run the command without `--max-items`")
             }
-            DumpError::Undecided(_) => Some("say which with `--account`"),
+            DumpError::Undecided(_) | DumpError::NoAccount { .. } => {
+                Some("say which with `--account`")
+            }
             _ => None,
         }
     }

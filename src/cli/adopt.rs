@@ -67,6 +67,7 @@ pub fn adopt(command: AdoptCommand, quiet: bool) -> anyhow::Result<ExitCode> {
         aws_managed: false,
         managed_elsewhere: false,
         organizations_attachments: false,
+        exclusive: false,
         no_import: false,
         overwrite: false,
         dry_run: command.dry_run,

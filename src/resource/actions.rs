@@ -33,7 +33,7 @@ pub struct Key {
 /// has none, and the account in which the action happened.
 pub type Read = fn(&str, Option<&str>) -> Found;
 
-/// The members that lead to a key.
+/// The members that lead to a key; none where the action alone tells it.
 #[derive(Clone, Copy)]
 pub enum Place {
     Request(&'static [&'static str]),

@@ -4,30 +4,36 @@
 //! CLI's output, when it is not for Terraform, its Terraform and import IDs, and the list of
 //! provider arguments that are written or left out. Nothing outside this folder knows a kind.
 
+pub mod account_alias;
 pub mod actions;
 pub mod delegated_administrator;
 pub mod group;
+mod identity_provider;
+pub mod openid_connect_provider;
 mod organization;
 pub mod organization_resource_policy;
 pub mod organizational_unit;
 pub mod organizations_account;
 pub mod organizations_policy;
 pub mod parts;
+pub mod password_policy;
 pub mod policy;
 mod principal;
 pub mod role;
+pub mod saml_provider;
 pub mod service_linked_role;
 pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 
 use futures::StreamExt;
 
 use self::actions::Action;
-use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Source};
+use crate::aws::{Account, CallError, Dump, DumpError, Item, Live, Page, Source};
 use crate::file_name::{self, Case};
 use crate::policy_document::{Dialect, Document};
 use crate::scope::Scope;
@@ -41,6 +47,10 @@ pub static KINDS: &[&Kind] = &[
     &user::KIND,
     &role::KIND,
     &service_linked_role::KIND,
+    &openid_connect_provider::KIND,
+    &saml_provider::KIND,
+    &account_alias::KIND,
+    &password_policy::KIND,
     &organizational_unit::KIND,
     &organizations_account::KIND,
     &delegated_administrator::KIND,
@@ -118,7 +128,7 @@ impl Kind {
     pub fn noun<'a>(&self, key: &'a str) -> (&'static str, &'a str) {
         let part =
             self.parts.iter().find_map(|(prefix, noun)| Some((*noun, key.strip_prefix(prefix)?)));
-        part.unwrap_or_else(|| (self.name, key.rsplit('/').next().unwrap_or(key)))
+        part.unwrap_or_else(|| (self.name, name_in(key)))
     }
 
     /// Whether a key names a part of some entity, and not the entity.
@@ -128,7 +138,7 @@ impl Kind {
 
     /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
-        let name = key.rsplit('/').next().unwrap_or(key);
+        let name = name_in(key);
         let mut names: Vec<_> = [self.case, Case::Ignored]
             .into_iter()
             .map(|case| file_name::json_file(name, case))
@@ -152,7 +162,7 @@ pub struct ResourceType {
     pub name: &'static str,
     /// The import ID, as people read it: `ROLE:POLICY`.
     pub import_id: &'static str,
-    /// The arguments that say which object of AWS it is.
+    /// The arguments that say which object of AWS it is; none: an account has one.
     pub identity: &'static [&'static str],
     /// The argument that names the entity it hangs on; none: it is the entity itself.
     pub owner: Option<&'static str>,
@@ -203,6 +213,10 @@ pub trait Entity: Send + Sync {
     /// What AWS identifies it by within its kind; file names and labels come from it.
     fn name(&self) -> &str;
     fn arn(&self) -> &str;
+    /// Whether AWS gives entities of its kind an ARN; else [`Entity::arn`] is empty.
+    fn has_arn(&self) -> bool {
+        true
+    }
     /// What a [`Scope`] calls it.
     fn key(&self) -> &str {
         self.name()
@@ -277,6 +291,8 @@ pub struct Context {
     pub organizations_attachments: bool,
     /// Whether what something else manages is written all the same.
     pub managed_elsewhere: bool,
+    /// Whether `*_exclusive` resources are written.
+    pub exclusive: bool,
 }
 
 impl Context {
@@ -383,6 +399,8 @@ pub(crate) trait FromDump: serde::de::DeserializeOwned + PartialEq {
     fn arn(&self) -> &str;
     /// What [`Entity::name`] is going to be.
     fn name(&self) -> &str;
+    /// Derives what is told by nothing but the file's name and whose entities these are.
+    fn complete(&mut self, _: &Path, _: Option<&Account>) {}
     /// Derives what a listing leaves out, and sorts what it returns in any order.
     fn normalize(&mut self) {}
 }
@@ -404,7 +422,10 @@ impl Reading {
             Ok(None) => {
                 self.absent.insert(key);
             }
-            Err(error) => self.unreadable.push(Unreadable { name: name_in(&key), error }),
+            Err(error) => {
+                let name = name_in(&key).to_owned();
+                self.unreadable.push(Unreadable { name, error });
+            }
         }
     }
 
@@ -428,7 +449,9 @@ impl Reading {
         let mut contradictory = BTreeSet::new();
         for (item, mut entity) in dump.parse::<T>(shelf, T::WHAT, &mut errors) {
             complete(&mut entity);
+            // AWS's own form first: what is derived follows from it.
             entity.normalize();
+            entity.complete(item.path, dump.account.as_ref());
             let name = entity.name().to_owned();
             match &dump.account {
                 Some(account) if !account.owns(entity.arn()) => {
@@ -471,6 +494,42 @@ impl Reading {
         reading
     }
 
+    /// A reading of what an account has one of or none.
+    pub(crate) fn of_one<T: Entity + 'static>(
+        folder: &'static str,
+        found: Result<Option<T>, CallError>,
+    ) -> Reading {
+        let mut reading = Reading::default();
+        match found {
+            Ok(found) => {
+                reading.complete.insert(folder);
+                reading.entities.extend(found.map(|entity| Box::new(entity) as _));
+            }
+            Err(error) => reading.failures.push(error.into()),
+        }
+        reading
+    }
+
+    /// The same from files, which must agree.
+    pub(crate) fn of_files<T: Entity + PartialEq + 'static>(
+        kind: &Kind,
+        found: Vec<(Item, T)>,
+    ) -> Reading {
+        let mut reading = Reading::default();
+        let mut found = found.into_iter();
+        let Some((first, entity)) = found.next() else { return reading };
+        match found.find(|(_, other)| *other != entity) {
+            None => reading.entities.push(Box::new(entity)),
+            Some((second, _)) => {
+                let (first, second) = (first.path.to_owned(), second.path.to_owned());
+                let (what, name) = (kind.name, entity.name().to_owned());
+                let error = DumpError::Contradiction { what, name, first, second };
+                reading.failures.push(error.into());
+            }
+        }
+        reading
+    }
+
     /// Says that a listing is complete, unless something failed.
     pub(crate) fn set_complete(&mut self, folder: &'static str) {
         if self.failures.is_empty() {
@@ -478,6 +537,9 @@ impl Reading {
         }
     }
 }
+
+/// The name and key of what an account has one of and AWS gives no name.
+pub(crate) const ACCOUNT: &str = "account";
 
 /// Reads back the raw JSON of an entity. People edit it too, so lists may be in any order.
 pub(crate) fn parse<T: FromDump + Entity + 'static>(
@@ -488,9 +550,9 @@ pub(crate) fn parse<T: FromDump + Entity + 'static>(
     Ok(Box::new(entity))
 }
 
-/// The name in a key: the last part of an ARN.
-fn name_in(key: &str) -> String {
-    key.rsplit('/').next().unwrap_or(key).to_owned()
+/// The name in a key: the last part of an ARN. Other keys are names, be there a `/` in them.
+fn name_in(key: &str) -> &str {
+    if key.starts_with("arn:") { key.rsplit('/').next().unwrap_or(key) } else { key }
 }
 
 /// Looks again after a pause for what is not found: IAM answers from copies that lag behind.

@@ -139,6 +139,11 @@ pub fn tags_problem(tags: &[Tag]) -> Option<String> {
     })
 }
 
+/// Why a text would not survive: Terraform normalizes all of them to NFC.
+pub fn normalization_problem(what: &str, text: &str) -> Option<String> {
+    (!is_nfc(text)).then(|| format!("Terraform would normalize {what}, and so change it"))
+}
+
 /// Why the provider refuses a name: it takes `[\w+=,.@-]`, up to a length.
 pub fn name_problem(what: &str, name: &str, longest: usize) -> Option<String> {
     let is_legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);

@@ -34,7 +34,7 @@ pub fn hang<'a>(
 ) {
     for policy in inline {
         let policy_name = policy.policy_name.as_str();
-        let at = Address::new(of.inline_policy, label::joint(name, "has", policy_name));
+        let at = inline_address(of, name, policy_name);
         let block = resource(&at)
             .attribute(of.owner, owner.clone())
             .attribute("name", policy_name)
@@ -49,6 +49,11 @@ pub fn hang<'a>(
             .attribute("policy_arn", context.refer(&policy::KIND, arn));
         body.import(&at, format!("{name}/{arn}"), block);
     }
+}
+
+/// The address of an inline policy.
+pub fn inline_address(of: &Hanging, owner: &str, policy: &str) -> Address {
+    Address::new(of.inline_policy, label::joint(owner, "has", policy))
 }
 
 /// AWS's own policies may be named like one of the account's, so the two get different words.

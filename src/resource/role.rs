@@ -22,7 +22,7 @@ use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
 use crate::summary::{Failure, Missing, count};
-use crate::terraform::{Address, Body, resource};
+use crate::terraform::{Address, Body, Expression, resource};
 
 pub static KIND: Kind = Kind {
     name: "role",
@@ -92,6 +92,26 @@ pub static KIND: Kind = Kind {
                 ("aws_iam_role_policy_attachments_exclusive", "policy_arns", "role_name"),
             ],
             written: &["policy_arn", "role"],
+            ..ResourceType::PLAIN
+        },
+        ResourceType {
+            name: "aws_iam_role_policies_exclusive",
+            import_id: "ROLE",
+            identity: &["role_name"],
+            owner: Some("role_name"),
+            sets: &["policy_names"],
+            written: &["policy_names", "role_name"],
+            left_out: &[],
+            ..ResourceType::PLAIN
+        },
+        ResourceType {
+            name: "aws_iam_role_policy_attachments_exclusive",
+            import_id: "ROLE",
+            identity: &["role_name"],
+            owner: Some("role_name"),
+            sets: &["policy_arns"],
+            written: &["policy_arns", "role_name"],
+            left_out: &[],
             ..ResourceType::PLAIN
         },
         ResourceType {
@@ -287,6 +307,12 @@ impl Role {
             })
     }
 
+    /// The resources that let the role have no other policies.
+    fn exclusive(&self) -> [Address; 2] {
+        ["aws_iam_role_policies_exclusive", "aws_iam_role_policy_attachments_exclusive"]
+            .map(|of| address(of, &self.role_name))
+    }
+
     fn role_block<'a>(&'a self, at: &Address, context: &Context) -> crate::terraform::Block<'a> {
         let unknown: &[&str] = match self.max_session_duration {
             None => &["description", "max_session_duration"],
@@ -412,6 +438,23 @@ impl Entity for Role {
             &self.attached_managed_policies,
             context,
         );
+        if context.exclusive {
+            // By reference, as the provider cannot make them.
+            let names = self.role_policy_list.iter().map(|policy| {
+                principal::inline_address(&HANGING, name, &policy.policy_name).attribute("name")
+            });
+            let [policies, attachments] = self.exclusive();
+            let block = resource(&policies)
+                .attribute("role_name", role())
+                .attribute("policy_names", Expression::List(names.collect()));
+            body.import(&policies, name.clone(), block);
+            let arns = self.attached_managed_policies.iter();
+            let arns = arns.map(|policy| context.refer(&super::policy::KIND, &policy.policy_arn));
+            let block = resource(&attachments)
+                .attribute("role_name", role())
+                .attribute("policy_arns", Expression::List(arns.collect()));
+            body.import(&attachments, name.clone(), block);
+        }
         for profile in &self.instance_profile_list {
             if profile.is_left_out(context) {
                 continue;
@@ -437,10 +480,11 @@ impl Entity for Role {
 
     fn left_out(&self, context: &Context) -> Vec<Address> {
         let profiles = self.instance_profile_list.iter();
-        profiles
+        let profiles = profiles
             .filter(|profile| profile.is_left_out(context))
-            .map(|profile| address("aws_iam_instance_profile", &profile.instance_profile_name))
-            .collect()
+            .map(|profile| address("aws_iam_instance_profile", &profile.instance_profile_name));
+        let exclusive = self.exclusive().into_iter().filter(|_| !context.exclusive);
+        profiles.chain(exclusive).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::repository::Remote;
 const OURS: &str = "AWS_IAM_GITOPS_";
 
 /// Our variables without [`OURS`], each with what it sets.
-const VARIABLES: [(&str, &str); 28] = [
+const VARIABLES: [(&str, &str); 29] = [
     ("REPOSITORY", "the repository, as in `--repository`"),
     ("BRANCH", "the branch to commit to; otherwise `main`"),
     ("PREFIX", "as `prefix` in the file"),
@@ -28,6 +28,7 @@ const VARIABLES: [(&str, &str); 28] = [
     ("AWS_MANAGED", "as `aws_managed` in the file"),
     ("ORGANIZATIONS_ATTACHMENTS", "as `organizations_attachments` in the file"),
     ("MANAGED_ELSEWHERE", "as `managed_elsewhere` in the file"),
+    ("EXCLUSIVE", "as `exclusive` in the file"),
     ("IMPORTS", "as `imports` in the file"),
     ("MODE", "as `mode` in the file"),
     ("ACCOUNTS", "several accounts: their IDs with commas, `organization`, or IDs of its units"),
@@ -125,6 +126,7 @@ impl Environment {
                 organizations_attachments: variables
                     .parse("ORGANIZATIONS_ATTACHMENTS", values::boolean)?,
                 managed_elsewhere: variables.parse("MANAGED_ELSEWHERE", values::boolean)?,
+                exclusive: variables.parse("EXCLUSIVE", values::boolean)?,
                 imports: variables.parse("IMPORTS", values::boolean)?,
                 mode: variables.parse("MODE", values::mode)?,
                 accounts: variables.accounts()?,

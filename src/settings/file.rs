@@ -5,6 +5,7 @@
 //! aws_managed = false
 //! organizations_attachments = false
 //! managed_elsewhere = false
+//! exclusive = false
 //! imports = true
 //! mode = "push"
 //!
@@ -58,12 +59,13 @@ use crate::invisible::visible;
 pub const FILE_NAME: &str = "aws-iam-gitops.toml";
 
 /// The keys, each with what it sets.
-pub const KEYS: [(&str, &str); 10] = [
+pub const KEYS: [(&str, &str); 11] = [
     ("prefix", "the folder of the repository below which everything lies"),
     ("kinds", "the kinds that are written; otherwise `default`"),
     ("aws_managed", "AWS's own policies, those in use, as raw JSON too"),
     ("organizations_attachments", "attachments of organizations policies as Terraform too"),
     ("managed_elsewhere", "Terraform also for what something else manages"),
+    ("exclusive", "`*_exclusive` resources, so that what else roles have shows in a plan"),
     ("imports", "import blocks; `false` leaves them out"),
     ("mode", "`push` to the branch, or `pull-request` for one that is protected"),
     ("ignore", "rules for what is left out, each under its own `[[ignore]]`"),
@@ -105,6 +107,7 @@ impl FileSettings {
                     choices.organizations_attachments = Some(file.boolean(value)?);
                 }
                 "managed_elsewhere" => choices.managed_elsewhere = Some(file.boolean(value)?),
+                "exclusive" => choices.exclusive = Some(file.boolean(value)?),
                 "imports" => choices.imports = Some(file.boolean(value)?),
                 "mode" => choices.mode = Some(file.text(value, mode)?),
                 "ignore" => settings.ignore = file.rules(value)?,

@@ -64,10 +64,12 @@ impl Run<'_> {
             let one = self.task.one_of_several;
             kind.is_of_organization() && one.is_some_and(|one| !one.reads_organization)
         };
+        let unread: Vec<String> = KINDS
+            .iter()
+            .filter(|kind| !is_elsewhere(kind) && seen.inventory.reading(kind).is_none())
+            .map(|kind| format!("{start}{}.", kind.terraform_prefix))
+            .collect();
         let is_whole = self.outcome.summary.failures.is_empty()
-            && KINDS
-                .iter()
-                .all(|kind| is_elsewhere(kind) || seen.inventory.reading(kind).is_some())
             && seen.inventory.readings.iter().all(|(kind, reading)| {
                 reading.named.is_none() && reading.complete.contains(kind.folders[0])
             });
@@ -77,8 +79,10 @@ impl Run<'_> {
             .flat_map(|kind| &kind.standings)
             .map(|entity| conflict::branch(&prefix, &entity.terraform_path))
             .collect();
-        for (branch, at) in there.iter().filter(|(branch, _)| is_whole && !spoken.contains(*branch))
-        {
+        let is_unspoken = |branch: &String| {
+            !spoken.contains(branch) && !unread.iter().any(|start| branch.starts_with(start))
+        };
+        for (branch, at) in there.iter().filter(|(branch, _)| is_whole && is_unspoken(branch)) {
             let name = branch.strip_prefix(&start).unwrap_or(branch);
             over.push((branch.clone(), *at, "entity", name.to_owned()));
         }

@@ -8,8 +8,9 @@ use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
 pub static CASES: Cases = Cases {
     kind: "roles",
     account,
-    // Two roles, an inline policy, an attachment, a profile.
-    resources: 5,
+    // Two roles, an inline policy, an attachment, a profile, two exclusive resources for each role,
+    // six of them of roles that are there for other cases.
+    resources: 9,
     edits: &[Edit {
         file: "terraform/iam_role.deploy.tf",
         from: "\"What it is for\"",

@@ -819,6 +819,14 @@ impl World {
                 });
                 Ok(page.xml() + "<PolicyGroups/><PolicyUsers/>" + &members("PolicyRoles", roles))
             }
+            // The account has none of these.
+            "ListOpenIDConnectProviders" => Ok("<OpenIDConnectProviderList/>".to_owned()),
+            "ListSAMLProviders" => Ok("<SAMLProviderList/>".to_owned()),
+            "ListAccountAliases" => Ok(element("IsTruncated", "false") + "<AccountAliases/>"),
+            "GetAccountPasswordPolicy" => Err(no_such_entity(format!(
+                "The Password Policy with domain name {} cannot be found.",
+                self.account
+            ))),
             "GetSecretValue" => {
                 let refused = || ServiceError {
                     status: 400,

@@ -51,6 +51,7 @@ pub fn read(files: &dyn Files, coverage: &Coverage, plan: &Plan) -> anyhow::Resu
 fn add(exported: &mut Exported, entity: &dyn Entity, coverage: &Coverage) {
     let context = Context {
         organizations_attachments: true,
+        exclusive: true,
         managed_elsewhere: coverage.managed_elsewhere,
         ..Context::default()
     };
