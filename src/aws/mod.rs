@@ -21,7 +21,6 @@ pub use queue::{Queue, Unsent};
 pub use secrets::Secrets;
 
 /// Where entities are read from.
-#[expect(clippy::large_enum_variant, reason = "a run has one, and moves it a few times")]
 pub enum Source {
     /// The AWS API.
     Live(Live),
