@@ -366,8 +366,7 @@ fn only_some_accounts_may_read_permission_sets() {
         gate.refuse(operation);
         let outcome = run::export(&environment, repository.folder(), &[]);
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        let told =
-            "only the management account or a delegated administrator of IAM Identity Center";
+        let told = "only the management account or a delegated administrator may read";
         assert!(outcome.stdout.contains(told), "{outcome}");
         assert!(outcome.stdout.contains(operation), "{outcome}");
     }
