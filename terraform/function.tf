@@ -48,6 +48,7 @@ locals {
     AWS_MANAGED                = var.aws_managed == null ? null : tostring(var.aws_managed)
     ORGANIZATIONS_ATTACHMENTS  = var.organizations_attachments == null ? null : tostring(var.organizations_attachments)
     MANAGED_ELSEWHERE          = var.managed_elsewhere == null ? null : tostring(var.managed_elsewhere)
+    EXCLUSIVE                  = var.exclusive == null ? null : tostring(var.exclusive)
     IMPORTS                    = var.imports == null ? null : tostring(var.imports)
     MODE                       = var.mode
     CONCURRENCY                = var.concurrency == null ? null : tostring(var.concurrency)

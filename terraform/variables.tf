@@ -245,6 +245,12 @@ variable "managed_elsewhere" {
   default     = null
 }
 
+variable "exclusive" {
+  description = "Whether `*_exclusive` resources are written, so that other policies that a role gets show in a plan. Otherwise what the repository's own settings say."
+  type        = bool
+  default     = null
+}
+
 variable "imports" {
   description = "Whether import blocks are written. Otherwise what the repository's own settings say."
   type        = bool

@@ -643,6 +643,7 @@ fn the_function_is_told_nothing_but_settings_that_there_are() {
         ("organizations_attachments", "true"),
         ("imports", "false"),
         ("managed_elsewhere", "true"),
+        ("exclusive", "true"),
         ("concurrency", "4"),
         ("pause", "1"),
         ("lease", "5"),
