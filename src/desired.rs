@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::file_name::Case;
 use crate::json::Json;
-use crate::known::{KnownResource, is_default};
+use crate::known::{self, KnownResource, is_default};
 use crate::reconcile::{Argument, Identity, Resource, State};
 use crate::resource::{Entity, KINDS, Kind, ResourceType, resource_type};
 use crate::terraform::Address;
 use crate::terraform::evaluate::{
     Bindings, Facts, Instances, Reference, Resolver, Scope, TextFile,
 };
-use crate::terraform::node::{Content, Node};
+use crate::terraform::node::{Content, Member, Node};
 use crate::terraform::source::{self, SourceFile, SyntaxError};
 
 /// The files of a module that are read back.
@@ -129,8 +129,7 @@ impl Entities {
 
     /// Whether an entity goes by these values of [`ResourceType::identity`].
     pub fn has(&self, resource_type: &str, named_by: &[String]) -> bool {
-        let named_by = folded(resource_type, named_by);
-        self.by_name.contains_key(&(resource_type.to_owned(), named_by))
+        self.by_name.contains_key(&(resource_type.to_owned(), folded(resource_type, named_by)))
     }
 
     /// Gives a resource whose name the provider made the name of the one entity that it can be.
@@ -191,8 +190,7 @@ impl Entities {
                     Some(_) => {
                         let named_by: Vec<String> =
                             of.identity.iter().map(value).collect::<Option<_>>()?;
-                        let named_by = folded(of.name, &named_by);
-                        self.by_name.get(&(of.name.to_owned(), named_by))?
+                        self.by_name.get(&(of.name.to_owned(), folded(of.name, &named_by)))?
                     }
                 }
             }
@@ -344,8 +342,11 @@ impl Desired {
                     .collect();
                 let overridden: BTreeSet<String> = overriding
                     .iter()
-                    .flat_map(|found| found.block.attributes())
-                    .map(|attribute| attribute.name.to_owned())
+                    .flat_map(|found| {
+                        let attributes = found.block.attributes().map(|attribute| attribute.name);
+                        attributes.chain(found.block.blocks().map(|nested| nested.name()))
+                    })
+                    .map(str::to_owned)
                     .collect();
                 for (key, bindings) in instances {
                     let mut arguments = arguments(&scope, &found, &bindings);
@@ -465,32 +466,37 @@ impl Desired {
             }
             if let Some(named_by) = &declared.named_by {
                 let named_by = folded(&resource_type, named_by);
-                let key = (resource_type, named_by);
+                let key = (resource_type.clone(), named_by);
                 self.by_name.entry(key).or_default().push(index);
             }
             self.by_address.insert(declared.full_address.clone(), index);
             if let Some(owner) = &declared.owner {
-                self.by_owner.entry(owner.to_lowercase()).or_default().push(index);
+                let owner = spelled(case_of(&resource_type), owner);
+                self.by_owner.entry(owner).or_default().push(index);
             }
         }
     }
 
     /// Whether any file may say something of an entity.
-    pub fn concerns(&self, resources: &[KnownResource], name: &str) -> bool {
-        self.by_owner.contains_key(&name.to_lowercase())
+    pub fn concerns(&self, resources: &[KnownResource], entity: &dyn Entity) -> bool {
+        self.owned(entity).next().is_some()
             || resources.iter().any(|known| self.is_overridden(&known.address))
             || resources.iter().any(|known| {
-                let resource_type = known.address.resource_type.to_string();
                 self.by_import.contains_key(&known.identity)
+                    || self.by_name.contains_key(&known.key())
                     || self.by_address.contains_key(&known.address.to_string())
-                    || {
-                        let named_by = folded(&resource_type, &known.named_by);
-                        self.by_name.contains_key(&(resource_type, named_by))
-                    }
             })
-            || self.opaque.iter().any(|opaque| {
-                opaque.owner.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(name))
-            })
+            || self
+                .opaque
+                .iter()
+                .any(|opaque| opaque.owner.as_deref().is_some_and(|owner| is_named(entity, owner)))
+    }
+
+    /// What hangs on an entity, by the name or the ARN in the argument that says so.
+    fn owned(&self, entity: &dyn Entity) -> impl Iterator<Item = usize> {
+        let case = entity.kind().case;
+        let names = BTreeSet::from([entity.name(), entity.arn()].map(|name| spelled(case, name)));
+        names.into_iter().filter_map(|name| self.by_owner.get(&name)).flatten().copied()
     }
 
     fn is_overridden(&self, address: &Address) -> bool {
@@ -541,31 +547,26 @@ impl Desired {
                 found.doubled.get_or_insert((address(index), address(other)));
             }
             taken.extend(candidates);
-            let is_anothers = self.declared[index]
-                .owner
-                .as_deref()
-                .is_some_and(|owner| !owner.eq_ignore_ascii_case(entity.name()));
+            let is_anothers =
+                self.declared[index].owner.as_deref().is_some_and(|owner| !is_named(entity, owner));
             match is_anothers {
                 true => found.moved.insert(known.identity.clone(), index),
                 false => found.places.insert(known.identity.clone(), index),
             };
         }
-        for index in self.by_owner.get(&entity.name().to_lowercase()).into_iter().flatten() {
-            let declared = &self.declared[*index];
+        for index in self.owned(entity) {
+            let declared = &self.declared[index];
             let resource_type = declared.address.resource_type.to_string();
             let is_of_kind = entity.kind().resource_types.iter().any(|of| of.name == resource_type);
             found.has_left_out |= left_out.contains(&resource_type);
-            if is_of_kind && !left_out.contains(&resource_type) && taken.insert(*index) {
+            if is_of_kind && !left_out.contains(&resource_type) && taken.insert(index) {
                 let identity = (resource_type, format!("at {}", declared.full_address));
-                found.places.insert(identity, *index);
+                found.places.insert(identity, index);
             }
         }
         let is_its = |opaque: &&Opaque| {
             entity.kind().resource_types.iter().any(|of| of.name == opaque.resource_type)
-                && opaque
-                    .owner
-                    .as_ref()
-                    .is_none_or(|owner| owner.eq_ignore_ascii_case(entity.name()))
+                && opaque.owner.as_ref().is_none_or(|owner| is_named(entity, owner))
         };
         let covered = self.opaque.iter().filter(is_its);
         found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
@@ -618,7 +619,7 @@ impl Desired {
     fn double(&self, candidates: &[usize], chosen: usize, known: &KnownResource) -> Option<usize> {
         let is_named = |index: &usize| {
             let named_by = self.declared[*index].named_by.as_deref();
-            named_by.is_some_and(|named_by| is_same_name(&known.address, named_by, &known.named_by))
+            named_by.is_some_and(|named_by| known.is_named_by(named_by))
         };
         let others = candidates.iter().filter(|index| **index != chosen);
         if is_named(&chosen) { others.copied().find(is_named) } else { None }
@@ -634,15 +635,11 @@ impl Desired {
         let resource_type = known.address.resource_type.to_string();
         let is_free = |index: &&usize| !taken.contains(index);
         let is_this = |index: &&usize| match &self.declared[**index].named_by {
-            Some(named_by) => {
-                is_same_name(&known.address, named_by, &known.named_by)
-                    || !is_others(&resource_type, named_by)
-            }
+            Some(named_by) => known.is_named_by(named_by) || !is_others(&resource_type, named_by),
             None => true,
         };
         let by_import = self.by_import.get(&known.identity).into_iter().flatten();
-        let named_by = folded(&resource_type, &known.named_by);
-        let by_name = self.by_name.get(&(resource_type.clone(), named_by));
+        let by_name = self.by_name.get(&known.key());
         let is_unsaid = |index: &&usize| {
             let declared = &self.declared[**index];
             declared.named_by.is_none() && declared.import_ids.is_empty()
@@ -697,16 +694,38 @@ impl Declared {
     }
 }
 
-/// Names in the spelling in which they are unique: mostly without regard to case.
-fn folded(of: &str, names: &[String]) -> Vec<String> {
-    match resource_type(of) {
-        Some((kind, _)) if kind.case != Case::Ignored => names.to_vec(),
-        _ => names.iter().map(|name| name.to_lowercase()).collect(),
+impl KnownResource {
+    /// What it is found by, other than its import ID.
+    fn key(&self) -> (String, Vec<String>) {
+        let resource_type = self.address.resource_type.to_string();
+        let named_by = folded(&resource_type, &self.named_by);
+        (resource_type, named_by)
+    }
+
+    fn is_named_by(&self, named_by: &[String]) -> bool {
+        self.key().1 == folded(&self.address.resource_type, named_by)
     }
 }
 
-fn is_same_name(address: &Address, one: &[String], other: &[String]) -> bool {
-    folded(&address.resource_type, one) == folded(&address.resource_type, other)
+/// Whether AWS tells names of a resource type apart by case alone.
+fn case_of(of_type: &str) -> Case {
+    resource_type(of_type).map_or(Case::Counts, |(kind, _)| kind.case)
+}
+
+/// A name in the spelling in which it is unique: mostly without regard to case.
+fn spelled(case: Case, name: &str) -> String {
+    if case == Case::Ignored { name.to_lowercase() } else { name.to_owned() }
+}
+
+/// Values of [`ResourceType::identity`], to compare with others.
+pub fn folded(of_type: &str, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| spelled(case_of(of_type), name)).collect()
+}
+
+/// Whether what names the owner of something means an entity.
+fn is_named(entity: &dyn Entity, name: &str) -> bool {
+    let case = entity.kind().case;
+    spelled(case, name) == spelled(case, entity.name()) || name == entity.arn()
 }
 
 /// Import IDs by the address they are imported to.
@@ -783,14 +802,94 @@ fn arguments<'a>(
     let node = |attribute: source::Attribute<'a>| {
         (attribute.name.to_owned(), scope.node_with(attribute.value, bindings))
     };
-    of.block.attributes().map(node).collect()
+    let mut found: BTreeMap<String, Node> = of.block.attributes().map(node).collect();
+    if let Some((_, written_as)) = resource_type(&of.address.resource_type) {
+        let is_written = |name: &str| written_as.written.contains(&name);
+        found.extend(nested(scope, of.block, bindings, "", written_as, &is_written));
+    }
+    found
+}
+
+/// The blocks within a block, those of one name as a list of objects; `path` leads to the block.
+fn nested<'a>(
+    scope: &Scope<'a>,
+    block: source::Block<'a>,
+    bindings: &Bindings,
+    path: &str,
+    of: &ResourceType,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, Node> {
+    let mut found: BTreeMap<String, Node> = BTreeMap::new();
+    for inner in block.blocks() {
+        let is_computed = inner.name() == "dynamic";
+        let name =
+            if is_computed { inner.labels().next().unwrap_or_default() } else { inner.name() };
+        if !is_wanted(name) {
+            continue;
+        }
+        let content = if is_computed {
+            Content::Unknown
+        } else {
+            Content::Object(members(scope, inner, bindings, &format!("{path}{name}."), of))
+        };
+        let node = Node { span: inner.span(), content };
+        let list = found.entry(name.to_owned()).or_insert_with(|| Node {
+            span: node.span.clone(),
+            content: Content::List(Vec::new()),
+        });
+        list.span = list.span.start.min(node.span.start)..list.span.end.max(node.span.end);
+        match &mut list.content {
+            Content::List(items) if !is_computed => items.push(node),
+            content => *content = Content::Unknown,
+        }
+    }
+    found
+}
+
+/// What a block holds, without what the provider takes anyway.
+fn members<'a>(
+    scope: &Scope<'a>,
+    block: source::Block<'a>,
+    bindings: &Bindings,
+    path: &str,
+    of: &ResourceType,
+) -> Vec<Member> {
+    let attributes = block.attributes().map(|attribute| {
+        let value = scope.node_with(attribute.value, bindings);
+        (attribute.name.to_owned(), attribute.key_span, value)
+    });
+    let blocks = nested(scope, block, bindings, path, of, &|_| true)
+        .into_iter()
+        .map(|(name, node)| (name, node.span.start..node.span.start, node));
+    attributes
+        .chain(blocks)
+        .filter(|(name, _, node)| match &node.content {
+            Content::Scalar(value) | Content::Computed { value, .. } => {
+                !is_default(of, &format!("{path}{name}"), value)
+            }
+            _ => true,
+        })
+        .map(|(key, key_span, value)| Member { key, key_span, value })
+        .collect()
 }
 
 fn named_by(of: &ResourceType, arguments: &BTreeMap<String, Node>) -> Option<Vec<String>> {
-    let value = |name: &&str| match arguments.get(*name) {
-        Some(node) if of.each == Some(*name) => only_text(node),
-        Some(node) => node.text().map(str::to_owned),
-        None => default(of, name),
+    let value = |name: &&str| match name.split_once('.') {
+        None => match arguments.get(*name) {
+            Some(node) if of.each == Some(*name) => only_text(node),
+            Some(node) => node.text().map(str::to_owned),
+            None => default(of, name),
+        },
+        Some((block, argument)) => {
+            let Content::List(blocks) = &arguments.get(block)?.content else { return None };
+            let [Node { content: Content::Object(members), .. }] = blocks.as_slice() else {
+                return None;
+            };
+            match members.iter().find(|member| member.key == argument) {
+                Some(member) => member.value.text().map(str::to_owned),
+                None => default(of, name),
+            }
+        }
     };
     of.identity.iter().map(value).collect()
 }
@@ -814,8 +913,7 @@ fn only_text(node: &Node) -> Option<String> {
 
 /// What the provider takes for an argument that is not given.
 fn default(of: &ResourceType, name: &str) -> Option<String> {
-    let default = of.defaults.iter().find(|(of, _)| *of == name);
-    default.map(|(_, value)| (*value).to_owned())
+    known::default(of, name).map(str::to_owned)
 }
 
 fn owner(of: &ResourceType, arguments: &BTreeMap<String, Node>) -> Option<String> {
@@ -839,7 +937,9 @@ fn resource(
         _ => false,
     };
     let is_compared = |name: &String, node: &Node| {
-        of.written.contains(&name.as_str()) && !is_left_out(name, node)
+        of.written.contains(&name.as_str())
+            && !of.of_provider.contains(&name.as_str())
+            && !is_left_out(name, node)
     };
     let arguments = arguments
         .into_iter()

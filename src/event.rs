@@ -485,18 +485,22 @@ fn is_account(text: &str) -> bool {
 type OfNoKind = [(&'static str, &'static str)];
 
 const ACCOUNT_SETTING: &str = "this setting of the account is not exported";
+const APPLICATION: &str = "applications of IAM Identity Center are not exported";
 const CREDENTIAL: &str = "credentials are not exported";
-const DELEGATED_ADMINISTRATOR: &str = "delegated administrators are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
-const DELEGATION_POLICY: &str = "the resource policy of the organization is not exported";
+const INSTANCE: &str = "of IAM Identity Center, only permission sets are exported";
 const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
+const PROVISIONING: &str =
+    "provisioning changes roles in accounts, of which IAM has events, and no permission set";
 const SERVER_CERTIFICATE: &str = "server certificates are not exported";
 const SERVICE_ACCESS: &str = "access of AWS services is not exported";
+const SIGN_IN: &str = "people who sign in change nothing";
 
 /// What may change something and concerns no kind.
-static OF_NO_KIND: &[(&str, &OfNoKind)] = &[("iam", IAM), ("organizations", ORGANIZATIONS)];
+static OF_NO_KIND: &[(&str, &OfNoKind)] =
+    &[("iam", IAM), ("organizations", ORGANIZATIONS), ("sso", IDENTITY_CENTER)];
 
 static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
@@ -548,17 +552,71 @@ static IAM: &OfNoKind = &[
 static ORGANIZATIONS: &OfNoKind = &[
     ("CancelHandshake", INVITATION),
     ("DeclineHandshake", INVITATION),
-    ("DeleteResourcePolicy", DELEGATION_POLICY),
-    ("DeregisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("DisableAWSServiceAccess", SERVICE_ACCESS),
     ("EnableAWSServiceAccess", SERVICE_ACCESS),
     ("InviteAccountToOrganization", INVITATION),
     ("InviteOrganizationToTransferResponsibility", INVITATION),
-    ("MoveAccount", "what is attached to an account moves with it"),
-    ("PutResourcePolicy", DELEGATION_POLICY),
-    ("RegisterDelegatedAdministrator", DELEGATED_ADMINISTRATOR),
     ("TerminateResponsibilityTransfer", INVITATION),
     ("UpdateResponsibilityTransfer", INVITATION),
+];
+
+static IDENTITY_CENTER: &OfNoKind = &[
+    ("AddRegion", INSTANCE),
+    ("AssociateDirectory", INSTANCE),
+    ("Authenticate", SIGN_IN),
+    ("CreateApplication", APPLICATION),
+    ("CreateApplicationAssignment", APPLICATION),
+    ("CreateApplicationInstance", APPLICATION),
+    ("CreateApplicationInstanceCertificate", APPLICATION),
+    ("CreateInstance", INSTANCE),
+    ("CreateInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("CreateManagedApplicationInstance", APPLICATION),
+    ("CreateToken", SIGN_IN),
+    ("CreateTrust", APPLICATION),
+    ("CreateTrustedTokenIssuer", APPLICATION),
+    ("DeleteApplication", APPLICATION),
+    ("DeleteApplicationAccessScope", APPLICATION),
+    ("DeleteApplicationAssignment", APPLICATION),
+    ("DeleteApplicationAuthenticationMethod", APPLICATION),
+    ("DeleteApplicationGrant", APPLICATION),
+    ("DeleteApplicationInstanceCertificate", APPLICATION),
+    ("DeleteInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("DeleteManagedApplicationInstance", APPLICATION),
+    ("DeleteTrust", APPLICATION),
+    ("DeleteTrustedTokenIssuer", APPLICATION),
+    ("DisassociateDirectory", INSTANCE),
+    ("Federate", SIGN_IN),
+    ("GetRoleCredentials", SIGN_IN),
+    ("ImportApplicationInstanceServiceProviderMetadata", APPLICATION),
+    ("Logout", SIGN_IN),
+    ("ProvisionApplicationInstanceForAWSAccount", PROVISIONING),
+    ("ProvisionPermissionSet", PROVISIONING),
+    ("ProvisionSAMLProvider", PROVISIONING),
+    ("PutApplicationAccessScope", APPLICATION),
+    ("PutApplicationAssignmentConfiguration", APPLICATION),
+    ("PutApplicationAuthenticationMethod", APPLICATION),
+    ("PutApplicationGrant", APPLICATION),
+    ("PutApplicationSessionConfiguration", APPLICATION),
+    ("PutMfaDeviceManagementForDirectory", INSTANCE),
+    ("RegisterClient", SIGN_IN),
+    ("RemoveRegion", INSTANCE),
+    ("StartDeviceAuthorization", SIGN_IN),
+    ("StartSSO", INSTANCE),
+    ("UpdateApplication", APPLICATION),
+    ("UpdateApplicationInstanceActiveCertificate", APPLICATION),
+    ("UpdateApplicationInstanceDisplayData", APPLICATION),
+    ("UpdateApplicationInstanceResponseConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceResponseSchemaConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceSecurityConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceServiceProviderConfiguration", APPLICATION),
+    ("UpdateApplicationInstanceStatus", APPLICATION),
+    ("UpdateDirectoryAssociation", INSTANCE),
+    ("UpdateInstance", INSTANCE),
+    ("UpdateInstanceAccessControlAttributeConfiguration", INSTANCE),
+    ("UpdateManagedApplicationInstanceStatus", APPLICATION),
+    ("UpdateSSOConfiguration", INSTANCE),
+    ("UpdateTrust", APPLICATION),
+    ("UpdateTrustedTokenIssuer", APPLICATION),
 ];
 
 #[cfg(test)]
@@ -588,6 +646,10 @@ mod tests {
         Record { source, ..iam(name, request, response) }
     }
 
+    fn identity_center(name: &str, request: Value, response: Value) -> Record {
+        Record { source: "sso.amazonaws.com".to_owned(), ..iam(name, request, response) }
+    }
+
     fn hit(kind: &'static str, key: &str) -> Hit {
         Hit { kind, key: Some(key.to_owned()) }
     }
@@ -598,6 +660,17 @@ mod tests {
 
     fn all(kind: &'static str) -> Touched {
         Touched::These(vec![Hit { kind, key: None }])
+    }
+
+    /// What a record touches, service-linked roles aside: most actions on roles are on these, too.
+    fn touched_first(record: &Record) -> Touched {
+        match touched(record) {
+            Touched::These(mut hits) => {
+                hits.retain(|hit| hit.kind != "service linked roles");
+                Touched::These(hits)
+            }
+            other => other,
+        }
     }
 
     fn shared(path: &str) -> Option<std::path::PathBuf> {
@@ -628,7 +701,8 @@ mod tests {
         let services: Value = serde_json::from_str(&text).expect("JSON");
         for (service, of_no_kind) in OF_NO_KIND {
             let source = format!("{service}.amazonaws.com");
-            let actions = services[&source].as_object().expect("an object");
+            let Some(actions) = services.get(&source) else { continue };
+            let actions = actions.as_object().expect("an object");
             let of_kinds = KINDS.iter().flat_map(|kind| kind.actions);
             let of_kinds: Vec<_> =
                 of_kinds.filter(|it| it.service == *service && !it.is_reported).collect();
@@ -653,6 +727,60 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn calls_of_identity_center_touch_permission_sets() {
+        let set = "arn:aws:sso:::permissionSet/ssoins-72233af8ea2d1f14/ps-ae5d1fa1f80b684e";
+        let created = json!({"permissionSet": {"permissionSetArn": set}});
+        let created = identity_center("CreatePermissionSet", json!({"name": "x"}), created);
+        assert_eq!(touched(&created), one("permission sets", set));
+        let assigned = json!({"permissionSetArn": set, "targetId": "111122223333"});
+        let assigned = identity_center("CreateAccountAssignment", assigned, json!({}));
+        assert_eq!(touched(&assigned), one("permission sets", set));
+        for arn in [json!(null), json!("ps-ae5d1fa1f80b684e"), json!(format!("{set}/x"))] {
+            let record = json!({"permissionSetArn": arn});
+            let record = identity_center("UpdatePermissionSet", record, json!(null));
+            assert_eq!(touched(&record), all("permission sets"), "{arn}");
+        }
+        let application = "arn:aws:sso::111122223333:application/ssoins-1/apl-1";
+        let tagged = json!({"resourceArn": application});
+        let tagged = identity_center("TagResource", tagged, json!({}));
+        assert!(matches!(touched(&tagged), Touched::Nothing(_)));
+        let signed_in = identity_center("Federate", json!(null), json!(null));
+        assert!(matches!(touched(&signed_in), Touched::Nothing(_)));
+    }
+
+    /// Besides the calls of its API, IAM Identity Center has some of its console.
+    #[test]
+    fn calls_of_identity_center_that_may_change_something_are_known() {
+        let calls = "AddRegion AttachCustomerManagedPolicyReferenceToPermissionSet \
+            AttachManagedPolicyToPermissionSet CreateAccountAssignment CreateApplication \
+            CreateApplicationAssignment CreateInstance \
+            CreateInstanceAccessControlAttributeConfiguration CreatePermissionSet \
+            CreateTrustedTokenIssuer DeleteAccountAssignment DeleteApplication \
+            DeleteApplicationAccessScope DeleteApplicationAssignment \
+            DeleteApplicationAuthenticationMethod DeleteApplicationGrant \
+            DeleteInlinePolicyFromPermissionSet DeleteInstance \
+            DeleteInstanceAccessControlAttributeConfiguration DeletePermissionSet \
+            DeletePermissionsBoundaryFromPermissionSet DeleteTrustedTokenIssuer \
+            DetachCustomerManagedPolicyReferenceFromPermissionSet \
+            DetachManagedPolicyFromPermissionSet ProvisionPermissionSet \
+            PutApplicationAccessScope PutApplicationAssignmentConfiguration \
+            PutApplicationAuthenticationMethod PutApplicationGrant \
+            PutApplicationSessionConfiguration PutInlinePolicyToPermissionSet \
+            PutPermissionsBoundaryToPermissionSet RemoveRegion TagResource UntagResource \
+            UpdateApplication UpdateInstance \
+            UpdateInstanceAccessControlAttributeConfiguration UpdatePermissionSet \
+            UpdateTrustedTokenIssuer";
+        let of_kinds = KINDS.iter().flat_map(|kind| kind.actions);
+        let of_kinds = of_kinds.filter(|action| action.service == "sso");
+        let of_kinds = of_kinds.flat_map(|action| action.names.iter().copied());
+        let known: BTreeSet<&str> =
+            of_kinds.chain(IDENTITY_CENTER.iter().map(|(name, _)| *name)).collect();
+        let unknown: Vec<&str> =
+            calls.split_whitespace().filter(|call| !known.contains(call)).collect();
+        assert_eq!(unknown, [""; 0]);
     }
 
     #[test]
@@ -736,9 +864,17 @@ mod tests {
                 one("organizations policies", "p-12345678"),
             ),
         ] {
-            assert_eq!(touched(&record), wanted, "{record:?}");
+            assert_eq!(touched_first(&record), wanted, "{record:?}");
         }
-        let tagged = organizations("TagResource", json!({"resourceId": "111122223333"}), json!({}));
+        for (id, kind) in [
+            ("111122223333", "organizations accounts"),
+            ("ou-a1b2-cdefgh34", "organizational units"),
+            ("rp-a1b2cdef", "organization resource policies"),
+        ] {
+            let tagged = organizations("TagResource", json!({"resourceId": id}), json!({}));
+            assert_eq!(touched(&tagged), one(kind, id));
+        }
+        let tagged = organizations("TagResource", json!({"resourceId": "r-a1b2"}), json!({}));
         assert!(matches!(touched(&tagged), Touched::Nothing(_)));
         let arn = "arn:aws-cn:iam::aws:policy/job-function/ViewOnlyAccess";
         let of_aws = iam("TagPolicy", json!({"policyArn": arn}), json!({}));
@@ -761,7 +897,7 @@ mod tests {
             json!("a/b"),
         ] {
             let record = iam("TagRole", json!({"roleName": name}), json!(null));
-            assert_eq!(touched(&record), all("roles"), "{name}");
+            assert_eq!(touched_first(&record), all("roles"), "{name}");
         }
         for arn in [
             json!(null),
@@ -779,12 +915,14 @@ mod tests {
         for id in [json!(null), json!("p-"), json!("p-short"), json!("p-1234567/"), json!({})] {
             for (name, member) in [("UpdatePolicy", "policyId"), ("UntagResource", "resourceId")] {
                 let record = organizations(name, json!({member: id}), json!(null));
-                assert_eq!(touched(&record), all("organizations policies"), "{id}");
+                let Touched::These(hits) = touched(&record) else { panic!("{id}: {record:?}") };
+                assert!(hits.iter().all(|hit| hit.key.is_none()), "{id}: {hits:?}");
+                assert!(hits.iter().any(|hit| hit.kind == "organizations policies"), "{id}");
             }
         }
         for request in [json!(null), json!([]), json!("roleName"), json!(3)] {
             let record = iam("DeleteRole", request, json!(null));
-            assert_eq!(touched(&record), all("roles"));
+            assert_eq!(touched_first(&record), all("roles"));
         }
     }
 
@@ -814,10 +952,17 @@ mod tests {
             "DeleteServiceLinkedRole",
             json!({"roleName": "AWSServiceRoleForSupport"}),
         );
-        assert_eq!(touched(&deleted), one("roles", "AWSServiceRoleForSupport"));
+        assert_eq!(touched_first(&deleted), one("roles", "AWSServiceRoleForSupport"));
         let source = "organizations.amazonaws.com";
         let created = event(source, "CreateAccountResult", json!({"createAccountStatus": {}}));
-        assert_eq!(touched(&created), all("organizations policies"));
+        let of_all = |kind| Hit { kind, key: None };
+        let policies = of_all("organizations policies");
+        let wanted = vec![of_all("organizations accounts"), policies.clone()];
+        assert_eq!(touched(&created), Touched::These(wanted));
+        let of_one = json!({"createAccountStatus": {"accountId": "444455556666"}});
+        let wanted = vec![hit("organizations accounts", "444455556666"), policies];
+        let of_one = event(source, "CreateAccountResult", of_one);
+        assert_eq!(touched(&of_one), Touched::These(wanted));
         assert_eq!(touched(&event(source, "Unheard", json!(null))), Touched::Everything);
         let called = Record { is_service_event: false, ..created };
         assert_eq!(touched(&called), Touched::Everything);
@@ -860,7 +1005,7 @@ mod tests {
                 panic!("not a record: {detail_type}");
             };
             let [record] = &records[..] else { panic!("not one record") };
-            assert_eq!(touched(record), one("roles", "deploy"));
+            assert_eq!(touched_first(record), one("roles", "deploy"));
             assert_eq!(record.id.as_deref(), Some("bridge"));
             assert_eq!(record.account.as_deref(), Some("111122223333"));
             assert_eq!(record.time.as_ref().map(|time| time.seconds), Some(1_795_342_500));
@@ -994,7 +1139,9 @@ mod tests {
         let ids: Vec<_> = records.iter().filter_map(|record| record.id.as_deref()).collect();
         assert_eq!(ids, ["c", "a", "b"]);
         let mut wanted = Scope::default();
-        ["one", "two", "three"].iter().for_each(|role| wanted.add("roles", *role));
+        for kind in ["roles", "service linked roles"] {
+            ["one", "two", "three"].iter().for_each(|role| wanted.add(kind, *role));
+        }
         assert_eq!(scope, wanted);
     }
 

@@ -134,7 +134,7 @@ fn first_entity(
     found
 }
 
-/// Like [`refuse_another_account`], for policies that are an organization's.
+/// Like [`refuse_another_account`], for what is an organization's.
 fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> anyhow::Result<()> {
     let arns = inventory.entities().map(|entity| entity.arn());
     let Some(organization) = arns.filter_map(organization_of).next() else { return Ok(()) };
@@ -159,10 +159,10 @@ fn refuse_another_organization(directory: &dyn Files, inventory: &Inventory) -> 
     Ok(())
 }
 
-/// `o-exampleorgid` of an organizations policy's ARN; AWS's own policies are of none.
+/// `o-exampleorgid` of an ARN of Organizations; AWS's own policies are of none.
 fn organization_of(arn: &str) -> Option<&str> {
     let (_, rest) = arn.split_once(":organizations::")?;
-    rest.split_once(":policy/")?.1.split('/').next().filter(|id| id.starts_with("o-"))
+    rest.split('/').nth(1).filter(|id| id.starts_with("o-"))
 }
 
 /// The kind whose raw JSON lies in a folder.

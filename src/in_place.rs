@@ -165,6 +165,15 @@ impl Edit<'_> {
         if declared.overridden.contains(name) {
             return self.refuse(edits, obstacle("is replaced by an override file"));
         }
+        if let Some(splice) = self.edit_block(known, read, actual, block, name) {
+            match splice {
+                Ok(splice) => {
+                    edits.splices.entry(declared.file.clone()).or_default().push(splice);
+                }
+                Err(why) => return self.refuse(edits, obstacle(why)),
+            }
+            return Ok(());
+        }
         let attribute = block.attribute(name);
         let reference = match (read, self.value(known, name)) {
             // What was said by way of something else is said by way of something else again.
@@ -233,6 +242,33 @@ impl Edit<'_> {
             edits.splices.entry(path).or_default().push(splice);
         }
         Ok(())
+    }
+
+    /// Writes a block within a resource anew, where no replacement of values in it will do.
+    fn edit_block(
+        &self,
+        known: &KnownResource,
+        read: Option<&Argument>,
+        actual: Option<&Argument>,
+        block: source::Block<'_>,
+        name: &str,
+    ) -> Option<Result<Splice, &'static str>> {
+        let blocks = self.block(known)?.blocks.iter();
+        let wanted: Vec<&Block> = blocks.filter(|nested| nested.keyword == name).collect();
+        let present: Vec<_> = block.blocks().filter(|nested| nested.name() == name).collect();
+        if wanted.is_empty() && present.is_empty() {
+            return None;
+        }
+        if let (Some(Argument::Read(node)), Some(Argument::Known { value, .. })) = (read, actual)
+            && (has_shape(node, value) || matches!(node.content, Content::Unknown))
+        {
+            return None;
+        }
+        let ([present], [wanted]) = (present.as_slice(), wanted.as_slice()) else {
+            return Some(Err("stands in other blocks than would be written"));
+        };
+        let text = format::block_at(&renamed((*wanted).clone(), &self.addresses()), 1);
+        Some(Ok(Splice { file: None, span: present.span(), text }))
     }
 
     fn edit_value(
@@ -456,7 +492,27 @@ fn renamed<'a>(mut block: Block<'a>, addresses: &BTreeMap<String, String>) -> Bl
     for (_, value) in &mut block.attributes {
         *value = renamed_expression(value.clone(), addresses);
     }
+    block.blocks = block.blocks.into_iter().map(|nested| renamed(nested, addresses)).collect();
     block
+}
+
+/// Whether blocks hold the same arguments and blocks, whatever their values.
+fn has_shape(node: &Node, value: &Json) -> bool {
+    match (&node.content, value) {
+        (Content::List(items), Json::Array(values)) => {
+            items.len() == values.len()
+                && items.iter().zip(values).all(|(item, value)| has_shape(item, value))
+        }
+        (Content::Object(members), Json::Object(values)) => {
+            let value = |key: &str| values.iter().find(|(of, _)| of == key).map(|(_, it)| it);
+            members.len() == values.len()
+                && members.iter().all(|member| {
+                    value(&member.key).is_some_and(|value| has_shape(&member.value, value))
+                })
+        }
+        (_, Json::Array(_) | Json::Object(_)) => false,
+        _ => true,
+    }
 }
 
 fn renamed_expression<'a>(

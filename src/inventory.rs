@@ -211,7 +211,7 @@ pub fn base_of(
     kind: &Kind,
     key: &str,
 ) -> anyhow::Result<Option<Box<dyn Entity>>> {
-    for path in kind.base_paths(key) {
+    for path in base_paths(files, kind, key)? {
         if let (Some(base), _) = parse_base(files, kind, &path)?
             && base.key() == key
         {
@@ -219,6 +219,27 @@ pub fn base_of(
         }
     }
     Ok(None)
+}
+
+/// Where the raw JSON of the entity with a key may lie.
+///
+/// # Errors
+///
+/// The files cannot be read.
+pub fn base_paths(files: &dyn Files, kind: &Kind, key: &str) -> anyhow::Result<Vec<String>> {
+    if kind.do_keys_end_in_names {
+        return Ok(kind.base_paths(key));
+    }
+    let mut found = Vec::new();
+    for folder in kind.folders {
+        for name in files.files(folder)?.iter().filter(|name| name.ends_with(".json")) {
+            let path = format!("{folder}/{name}");
+            if parse_base(files, kind, &path)?.0.is_some_and(|base| base.key() == key) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The entity that a Terraform file is named after, as its raw JSON has it.

@@ -34,25 +34,28 @@ pub fn resources(entity: &dyn Entity, context: &Context) -> Vec<KnownResource> {
         let address = address_of(block);
         let id = import_ids.get(&address.to_string()).copied().unwrap_or_default();
         let (_, written_as) = resource_type(&address.resource_type)?;
-        let arguments = block.attributes.iter().filter_map(|(name, value)| {
-            let value = resolve(value, &body, &import_ids, entity);
-            Some(((*name).to_owned(), argument(written_as, name, value)?))
-        });
-        let resource = Resource { arguments: arguments.collect(), ignored: ignored(block) };
-        let named_by = written_as.identity.iter().map(|name| {
-            let value = block.attributes.iter().find(|(of, _)| of == name).map(|(_, it)| it);
-            match value.map(|value| resolve(value, &body, &import_ids, entity)) {
-                Some(Json::String(text)) => text,
-                Some(Json::Array(items)) => match items.as_slice() {
-                    [Json::String(text)] => text.clone(),
-                    _ => String::new(),
-                },
+        let resolved = |value: &Expression| resolve(value, &body, &import_ids, entity);
+        let values = values(block, &resolved);
+        let named_by = written_as.identity.iter().map(|name| match value_at(&values, name) {
+            Some(Json::String(text)) => text.clone(),
+            Some(Json::Array(items)) => match items.as_slice() {
+                [Json::String(text)] => text.clone(),
                 _ => String::new(),
-            }
+            },
+            _ => default(written_as, name).unwrap_or_default().to_owned(),
         });
         let named_by: Vec<String> = named_by.collect();
         // Where no argument tells which one it is there is one, whatever its ID.
         let id = if named_by.is_empty() { "" } else { id };
+        let arguments = values
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let value = without_defaults(written_as, &name, value);
+                let argument = argument(written_as, &name, value)?;
+                Some((name, argument))
+            })
+            .collect();
+        let resource = Resource { arguments, ignored: ignored(block) };
         let identity = (address.resource_type.to_string(), id.to_owned());
         Some(KnownResource { address, identity, named_by, resource })
     };
@@ -67,7 +70,7 @@ pub fn state(resources: &[KnownResource]) -> State {
 
 /// The value of an argument to compare; none: it is what the provider takes anyway.
 pub fn argument(of: &ResourceType, name: &str, value: Json) -> Option<Argument> {
-    if is_default(of, name, &value) {
+    if is_default(of, name, &value) || of.of_provider.contains(&name) {
         return None;
     }
     match of.document {
@@ -84,9 +87,14 @@ pub fn argument(of: &ResourceType, name: &str, value: Json) -> Option<Argument> 
     }
 }
 
+/// What the provider takes for an argument that is not given, or for one of a block: `block.argument`.
+pub fn default(of: &ResourceType, name: &str) -> Option<&'static str> {
+    of.defaults.iter().find(|(of, _)| *of == name).map(|(_, default)| *default)
+}
+
 /// Whether an argument may as well be left out.
 pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
-    let default = of.defaults.iter().find(|(of, _)| *of == name).map(|(_, default)| *default);
+    let default = default(of, name);
     match value {
         Json::Null => true,
         Json::String(text) => text.is_empty() || default == Some(text),
@@ -95,6 +103,58 @@ pub fn is_default(of: &ResourceType, name: &str, value: &Json) -> bool {
         Json::Array(items) => items.is_empty() && !of.sets.contains(&name),
         Json::Object(members) => members.is_empty(),
         Json::Bool(value) => default == Some(if *value { "true" } else { "false" }),
+    }
+}
+
+/// The arguments of a block; the blocks in it are lists of objects.
+fn values(block: &Block, resolved: &dyn Fn(&Expression) -> Json) -> Vec<(String, Json)> {
+    let attributes = block.attributes.iter();
+    let mut found: Vec<(String, Json)> =
+        attributes.map(|(name, value)| ((*name).to_owned(), resolved(value))).collect();
+    for nested in block.blocks.iter().filter(|nested| nested.keyword != "lifecycle") {
+        let value = Json::Object(values(nested, resolved));
+        match found.iter_mut().find(|(name, _)| name == nested.keyword) {
+            Some((_, Json::Array(items))) => items.push(value),
+            _ => found.push((nested.keyword.to_owned(), Json::Array(vec![value]))),
+        }
+    }
+    found
+}
+
+/// An argument, or `block.argument` of the one block of that name.
+fn value_at<'a>(values: &'a [(String, Json)], path: &str) -> Option<&'a Json> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let (_, value) = values.iter().find(|(of, _)| of == name)?;
+    match (rest, value) {
+        (None, value) => Some(value),
+        (Some(rest), Json::Array(blocks)) => match blocks.as_slice() {
+            [Json::Object(values)] => value_at(values, rest),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A block's value without what the provider takes anyway.
+fn without_defaults(of: &ResourceType, path: &str, value: Json) -> Json {
+    let has_within = |path: &str| {
+        of.defaults
+            .iter()
+            .any(|(of, _)| of.strip_prefix(path).is_some_and(|it| it.starts_with('.')))
+    };
+    match value {
+        Json::Array(items) if has_within(path) => {
+            Json::Array(items.into_iter().map(|item| without_defaults(of, path, item)).collect())
+        }
+        Json::Object(members) if has_within(path) => {
+            let member = |(name, value): (String, Json)| {
+                let path = format!("{path}.{name}");
+                let value = without_defaults(of, &path, value);
+                (!is_default(of, &path, &value)).then_some((name, value))
+            };
+            Json::Object(members.into_iter().filter_map(member).collect())
+        }
+        value => value,
     }
 }
 

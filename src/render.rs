@@ -251,7 +251,8 @@ impl Proposal {
                 }
                 if !coverage.ignores(entity.as_ref()) {
                     let is_new = !known.contains(&path);
-                    let faults = faults(entity.as_ref(), is_new, account.as_ref(), &content);
+                    let faults =
+                        faults(entity.as_ref(), of_base, is_new, account.as_ref(), &content);
                     problems.extend(faults.into_iter().map(|fault| Problem::at(&path, fault)));
                 }
             }
@@ -305,6 +306,7 @@ fn entity(kind: &Kind, path: &str, content: &[u8]) -> Result<Box<dyn Entity>, Pr
 /// What no export would have written in a file that a person changed.
 fn faults(
     entity: &dyn Entity,
+    base: Option<&dyn Entity>,
     is_new: bool,
     account: Option<&Account>,
     content: &[u8],
@@ -317,6 +319,11 @@ fn faults(
     };
     if !entity.has_arn() {
         // Nothing to hold it against.
+    } else if !entity.kind().do_keys_end_in_names {
+        if let Some(base) = base.filter(|base| base.arn() != arn) {
+            let (arn, own) = (visible(arn), visible(base.arn()));
+            faults.push(format!("the ARN `{arn}` is another entity's: its own is `{own}`"));
+        }
     } else if !arn.ends_with(&end) {
         let (arn, end) = (visible(arn), visible(&end));
         faults.push(format!("the ARN `{arn}` is another entity's: its own ends with `{end}`"));

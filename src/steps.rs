@@ -19,12 +19,15 @@ use crate::aws::Account;
 use crate::desired::Desired;
 use crate::directory::Files;
 use crate::in_place::Edits;
+use crate::inventory::base_paths;
 use crate::known;
 use crate::known::KnownResource;
 use crate::module::{Module, body, with_imports_of, with_imports_of_existing};
 use crate::reconcile::Identity;
 use crate::resource::parts::managed_elsewhere;
-use crate::resource::{Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, resource_type};
+use crate::resource::{
+    Context, Entity, Inventory, JsonOnly, KINDS, Kind, Reading, Refused, resource_type,
+};
 use crate::settings::Coverage;
 use crate::summary::{EntityStanding, Failure, KindSummary, Standing, Summary};
 use crate::terraform::read::{declarations, has_the_same_lines, means_the_same};
@@ -90,6 +93,8 @@ pub struct Steps<'a> {
     /// What was read, its entities taken out of it.
     readings: Vec<(&'static Kind, Reading)>,
     strays: BTreeSet<String>,
+    /// What this principal may not read, with the kinds that have files all the same.
+    refusals: Vec<(Refused, Option<&'static str>)>,
     pub summary: Summary,
 }
 
@@ -192,6 +197,7 @@ impl<'a> Steps<'a> {
             kept: Vec::new(),
             readings: Vec::new(),
             strays: BTreeSet::new(),
+            refusals: Vec::new(),
             summary: Summary { notes, ..Summary::default() },
         };
         steps.refer_to_unread(&inventory)?;
@@ -200,6 +206,7 @@ impl<'a> Steps<'a> {
         for (kind, reading) in inventory.readings {
             surveys.push(steps.survey(kind, reading)?);
         }
+        steps.tell_refusals();
         steps.follow(&mut surveys, account)?;
         let names: HashSet<(&str, String)> = surveys
             .iter()
@@ -216,6 +223,25 @@ impl<'a> Steps<'a> {
         }
         steps.note_creations(&names);
         Ok(steps)
+    }
+
+    /// Says once what may not be read: it is one reason for all kinds.
+    fn tell_refusals(&mut self) {
+        let refusals = std::mem::take(&mut self.refusals);
+        let Some((first, _)) = refusals.first() else { return };
+        let what: Vec<&str> = refusals.iter().map(|(refused, _)| refused.what.as_str()).collect();
+        self.summary.notes.push(format!(
+            "{} are not exported, which only the management account or a delegated administrator may read: {}",
+            listed(&what),
+            first.error
+        ));
+        let of_files = refusals.iter().filter_map(|(refused, kind)| Some((refused, (*kind)?)));
+        let (errors, kinds): (Vec<_>, Vec<_>) = of_files.unzip();
+        if let Some(refused) = errors.first() {
+            let failure = Failure::from(refused.error.clone());
+            let error = format!("cannot read {} any more: {}", listed(&kinds), failure.error);
+            self.fail(Failure { error, ..failure });
+        }
     }
 
     /// What the files declare and nobody has yet, as far as everything was read.
@@ -380,6 +406,15 @@ impl<'a> Steps<'a> {
     }
 }
 
+/// `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 /// The Terraform files of entities that are gone from AWS. They are about to go as well, so what
 /// they declare (an instance profile, say) may already belong to another entity.
 fn files_of_the_gone(
@@ -421,8 +456,11 @@ fn base_files(
         }
         return Ok(found);
     };
-    let paths = named.iter().flat_map(|key| kind.base_paths(key));
-    for path in paths.chain(reading.entities.iter().map(|entity| entity.json_path())) {
+    let mut paths: Vec<String> = reading.entities.iter().map(|entity| entity.json_path()).collect();
+    for key in named {
+        paths.append(&mut base_paths(directory, kind, key)?);
+    }
+    for path in paths {
         if directory.has(&path)? {
             found.insert(path);
         }

@@ -466,8 +466,11 @@ fn causes(records: &[Record], outcome: &Outcome) -> Vec<Record> {
         let touched = touched(record);
         changed.iter().any(|(kind, name)| {
             let of = KINDS.iter().find(|of| of.plural == *kind);
-            touched
-                .meets(kind, |key| of.is_some_and(|of| of.is_part(key) || of.noun(key).1 == *name))
+            touched.meets(kind, |key| {
+                of.is_some_and(|of| {
+                    of.is_part(key) || !of.do_keys_end_in_names || of.noun(key).1 == *name
+                })
+            })
         })
     };
     let causes: Vec<Record> = records.iter().filter(is_cause).cloned().collect();

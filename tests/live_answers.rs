@@ -5,12 +5,14 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::fake_aws::{self, FakeAws, Fault, How, OrganizationsPolicy, Policy, Role, World};
+use support::fake_organization::Structure;
 use support::run::{Outcome, Tree, export, of_kind};
 
 /// A fake AWS and a folder to export it to.
@@ -455,6 +457,230 @@ fn types_that_the_partition_does_not_know_are_none() {
     let case = Case::new(world);
     case.export(&[]).succeeded();
     assert_eq!(case.tree().only(&["scps/"]).paths().len(), 3);
+}
+
+// --- the organization's structure -------------------------------------------------
+
+/// A case that asks for the structure of the organization and for nothing else.
+fn structured(world: World) -> Case {
+    let case = Case::new(world.with_structure(Structure::small()));
+    std::fs::write(
+        case.folder.path().join("aws-iam-gitops.toml"),
+        "kinds = [\"organization_structure\"]\n",
+    )
+    .expect("the settings");
+    case
+}
+
+fn structure(case: &Case) -> std::sync::MutexGuard<'_, World> {
+    case.aws.world()
+}
+
+#[test]
+fn structure_is_read_in_few_calls_and_whole_on_pages_of_any_size() {
+    let whole = structured(World::small());
+    whole.export(&[]).succeeded();
+    let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+    for request in whole.aws.take_requests() {
+        *calls.entry(request.operation).or_default() += 1;
+    }
+    let expected = [
+        ("DescribeResourcePolicy", 1),
+        ("GetCallerIdentity", 1),
+        ("ListAccounts", 1),
+        // Of the root and both units.
+        ("ListAccountsForParent", 3),
+        ("ListDelegatedAdministrators", 1),
+        ("ListDelegatedServicesForAccount", 1),
+        ("ListOrganizationalUnitsForParent", 3),
+        ("ListRoots", 1),
+        // Of two units, four accounts and the resource policy.
+        ("ListTagsForResource", 7),
+    ];
+    let expected = expected.map(|(operation, count)| (operation.to_owned(), count));
+    assert_eq!(calls, BTreeMap::from(expected));
+    assert_eq!(whole.tree().only(&[".json"]).paths().len(), 8);
+    whole.export(&[]).succeeded().wrote_nothing();
+    for (sizes, order) in [(vec![1], 0), (vec![2, 0, 0, 5, 1, 0], 7)] {
+        let case = structured(World { page_sizes: sizes.clone(), order, ..World::small() });
+        case.export(&[]).succeeded();
+        assert_eq!(case.tree().contents(), whole.tree().contents(), "pages of {sizes:?}");
+    }
+}
+
+const LISTINGS: [(&str, &str); 6] = [
+    ("ListRoots", ""),
+    ("ListOrganizationalUnitsForParent", "ou-a1b2-bbbbbbbb"),
+    ("ListAccounts", ""),
+    ("ListAccountsForParent", "ou-a1b2-bbbbbbbb"),
+    ("ListDelegatedAdministrators", ""),
+    ("DescribeResourcePolicy", ""),
+];
+
+/// Units, accounts, administrators and the policy are gone, and one listing goes wrong: what it would
+/// have told of stays.
+#[test]
+fn structure_that_is_read_in_part_is_not_gone() {
+    let kinds = |operation: &str| -> &[&str] {
+        match operation {
+            "ListRoots" | "ListOrganizationalUnitsForParent" => {
+                &["organizational_unit", "organizations_account"]
+            }
+            "ListAccounts" | "ListAccountsForParent" => &["organizations_account"],
+            "ListDelegatedAdministrators" => &["delegated_administrator"],
+            _ => &["organization_resource_policies", "organizations_resource_policy"],
+        }
+    };
+    let check = |operation: &'static str, about: &str, how: How| {
+        let case = structured(World::small());
+        case.export(&[]).succeeded();
+        let before = case.tree();
+        {
+            let mut world = structure(&case);
+            let structure = world.structure.as_mut().expect("a structure");
+            structure.units.truncate(1);
+            structure.accounts.truncate(2);
+            structure.administrators.clear();
+            structure.resource_policy = None;
+            let fault = Fault::new(operation, how);
+            world.faults.push(if about.is_empty() { fault } else { fault.about(about) });
+        }
+        let call = format!("organizations:{operation}");
+        let outcome = case.export(&[]).failed_saying(&[&call]);
+        let own = kinds(operation);
+        let changes = before.only(own).changes(&case.tree().only(own));
+        assert_eq!(changes, [""; 0], "{operation} {how:?}\n{outcome}");
+        assert!(!before.changes(&case.tree()).is_empty(), "{operation} {how:?}\n{outcome}");
+    };
+    thread::scope(|scope| {
+        for (operation, about) in LISTINGS {
+            for how in WAYS {
+                let is_listing = operation.starts_with("List");
+                if is_listing || !matches!(how, How::MissingMarker | How::RepeatedMarker) {
+                    scope.spawn(move || check(operation, about, how));
+                }
+            }
+        }
+    });
+}
+
+const OPERATIONS: [&str; 9] = [
+    "DescribeResourcePolicy",
+    "ListAccounts",
+    "ListAccountsForParent",
+    "ListDelegatedAdministrators",
+    "ListDelegatedServicesForAccount",
+    "ListOrganizationalUnitsForParent",
+    "ListPolicies",
+    "ListRoots",
+    "ListTagsForResource",
+];
+
+#[test]
+fn member_account_is_told_once_who_may_read_the_structure() {
+    let case = structured(World::small());
+    std::fs::write(
+        case.folder.path().join("aws-iam-gitops.toml"),
+        "kinds = [\"default\", \"organization_structure\"]\n",
+    )
+    .expect("the settings");
+    let refuse = |case: &Case| {
+        let faults = OPERATIONS.map(|operation| Fault::new(operation, How::Denied));
+        structure(case).faults.extend(faults);
+    };
+    let note = "organizational units, organizations accounts, delegated administrators, organization \
+                resource policies and organizations policies of all types are not exported, which only \
+                the management account or a delegated administrator may read: `organizations:ListRoots` \
+                was denied";
+    refuse(&case);
+    let outcome = case.export(&[]).succeeded();
+    assert!(outcome.stdout.contains(note), "{outcome}");
+    assert_eq!(outcome.stdout.matches("may read").count(), 1, "{outcome}");
+
+    structure(&case).faults.clear();
+    case.export(&[]).succeeded();
+    let before = case.tree();
+    refuse(&case);
+    let outcome = case.export(&[]).failed_saying(&[
+        "cannot read organizational units, organizations accounts, delegated administrators, \
+         organization resource policies and organizations policies any more: `organizations:ListRoots`",
+        "hint: allow",
+    ]);
+    assert_eq!(outcome.stderr.matches("error: ").count(), 1, "{outcome}");
+    assert!(outcome.stdout.contains(note), "{outcome}");
+    assert_eq!(before.changes(&case.tree()), [""; 0]);
+
+    structure(&case).faults.clear();
+    structure(&case).organization = None;
+    let outcome = case.export(&[]).succeeded();
+    assert_eq!(outcome.stdout.matches("the account is in no organization").count(), 1, "{outcome}");
+    assert_eq!(before.changes(&case.tree()), [""; 0]);
+}
+
+/// Listed neither where it was nor where it goes: it is in the organization all the same.
+#[test]
+fn account_that_moves_while_the_structure_is_read_is_not_lost() {
+    let case = structured(World::small());
+    case.export(&[]).succeeded();
+    let before = case.tree();
+    let hidden = Fault::new("ListAccountsForParent", How::Code("ParentNotFoundException"))
+        .about("ou-a1b2-aaaaaaaa");
+    structure(&case).faults.push(hidden.clone().times(1));
+    case.export(&[]).succeeded().wrote_nothing();
+    assert_eq!(case.tree(), before);
+    structure(&case).faults.push(hidden);
+    let texts = ["cannot read organizations account `444455556668`", "the account moved while"];
+    case.export(&[]).failed_saying(&texts);
+    assert_eq!(before.changes(&case.tree()), [""; 0]);
+}
+
+/// AWS gives the state of an account by one member or the other, or by both.
+#[test]
+fn either_spelling_of_an_accounts_state_is_one_file() {
+    let case = structured(World::small());
+    case.export(&[]).succeeded();
+    assert!(
+        case.tree()
+            .content("organizations_accounts/444455556667.json")
+            .contains("\"State\": \"ACTIVE\"")
+    );
+    for (has_state, has_status) in [(true, false), (false, true)] {
+        let mut world = structure(&case);
+        let structure = world.structure.as_mut().expect("a structure");
+        (structure.has_state, structure.has_status) = (has_state, has_status);
+        drop(world);
+        case.export(&[]).succeeded().wrote_nothing();
+    }
+}
+
+/// Terraform is to forget an account that is closed, and not to make it anew.
+#[test]
+fn closed_account_is_raw_json_and_forgotten_by_terraform() {
+    let case = structured(World::small());
+    case.export(&[]).succeeded();
+    let before = case.tree();
+    for state in ["PENDING_CLOSURE", "CLOSED", "SUSPENDED"] {
+        let mut world = structure(&case);
+        let accounts = &mut world.structure.as_mut().expect("a structure").accounts;
+        accounts
+            .iter_mut()
+            .filter(|it| it.id == "444455556667")
+            .for_each(|it| it.state = state.to_owned());
+        drop(world);
+        let outcome = case.export(&[]).succeeded();
+        let reason = format!("does not import accounts that are {state}");
+        assert!(outcome.stdout.contains(&reason), "{outcome}");
+        assert!(case.tree().content("organizations_accounts/444455556667.json").contains(state));
+    }
+    assert_eq!(
+        before.changes(&case.tree()),
+        [
+            "~ organizations_accounts/444455556667.json",
+            "~ terraform/organizations_account.444455556667.tf"
+        ]
+    );
+    let file = case.tree().content("terraform/organizations_account.444455556667.tf").to_owned();
+    assert!(file.contains("removed {") && file.contains("destroy = false"), "{file}");
 }
 
 // --- retries, limits ------------------------------------------------------------------

@@ -144,10 +144,16 @@ where
     let code = service.err().code().unwrap_or("unknown error");
     let reason = match code {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Reason::Denied,
-        "NoSuchEntity"
+        "AccountNotFoundException"
+        | "AccountNotRegisteredException"
+        | "ChildNotFoundException"
+        | "NoSuchEntity"
+        | "OrganizationalUnitNotFoundException"
         | "ParameterNotFound"
+        | "ParentNotFoundException"
         | "PolicyNotFoundException"
         | "ResourceNotFoundException"
+        | "ResourcePolicyNotFoundException"
         | "TargetNotFoundException" => Reason::NotFound,
         "Throttling"
         | "ThrottlingException"

@@ -68,7 +68,16 @@ pub struct Page<'a> {
 /// The lists of get-account-authorization-details that no other output has.
 const DETAIL_LISTS: [&str; 3] = ["RoleDetailList", "UserDetailList", "GroupDetailList"];
 /// Outputs that are lists of things, empty ones too.
-const LISTS: [&str; 3] = ["Policies", "Roles", "Targets"];
+const LISTS: [&str; 8] = [
+    "Accounts",
+    "DelegatedAdministrators",
+    "DelegatedServices",
+    "OrganizationalUnits",
+    "Parents",
+    "Policies",
+    "Roles",
+    "Targets",
+];
 /// What says that more follows, and what that is.
 const PAGING: [&str; 4] = ["IsTruncated", "Marker", "NextToken", "ResponseMetadata"];
 

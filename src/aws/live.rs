@@ -16,6 +16,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tracing::debug;
 
 use super::call::{call_error, in_time};
+use super::organization::{self, Organization};
 use super::whole_answer::WholeAnswers;
 use super::{Account, CallError};
 use crate::progress::Progress;
@@ -43,6 +44,7 @@ pub struct Connection {
 pub struct Live {
     pub iam: aws_sdk_iam::Client,
     pub organizations: aws_sdk_organizations::Client,
+    pub identity_center: aws_sdk_ssoadmin::Client,
     pub account: Account,
     /// Who reads.
     pub principal: String,
@@ -54,7 +56,8 @@ pub struct Live {
     deadline: Option<Instant>,
     permits: Semaphore,
     calls: AtomicUsize,
-    details: OnceCell<Result<Details, CallError>>,
+    details: Box<OnceCell<Result<Details, CallError>>>,
+    organization: Box<OnceCell<Result<Organization, CallError>>>,
 }
 
 /// All pages of GetAccountAuthorizationDetails; each kind takes its own part.
@@ -98,9 +101,13 @@ impl Live {
         let organizations = aws_sdk_organizations::config::Builder::from(config)
             .retry_partition(retry_partition())
             .build();
+        let identity_center = aws_sdk_ssoadmin::config::Builder::from(config)
+            .retry_partition(retry_partition())
+            .build();
         Live {
             iam: aws_sdk_iam::Client::from_conf(iam),
             organizations: aws_sdk_organizations::Client::from_conf(organizations),
+            identity_center: aws_sdk_ssoadmin::Client::from_conf(identity_center),
             account,
             principal,
             aws_managed: connection.aws_managed,
@@ -110,7 +117,8 @@ impl Live {
             deadline: None,
             permits: Semaphore::new(connection.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 
@@ -119,6 +127,7 @@ impl Live {
         Live {
             iam: self.iam.clone(),
             organizations: self.organizations.clone(),
+            identity_center: self.identity_center.clone(),
             account: self.account.clone(),
             principal: self.principal.clone(),
             aws_managed,
@@ -128,7 +137,8 @@ impl Live {
             deadline,
             permits: Semaphore::new(self.concurrency),
             calls: AtomicUsize::new(0),
-            details: OnceCell::new(),
+            details: Box::default(),
+            organization: Box::default(),
         }
     }
 
@@ -210,6 +220,16 @@ impl Live {
             details
         };
         self.details.get_or_init(read).await.as_ref().map_err(Clone::clone)
+    }
+
+    /// The tree of the account's organization, read once for all kinds.
+    ///
+    /// # Errors
+    ///
+    /// Its roots cannot be listed; what else could not is in the answer.
+    pub async fn organization(&self) -> Result<&Organization, CallError> {
+        let read = || organization::read(self);
+        self.organization.get_or_init(read).await.as_ref().map_err(Clone::clone)
     }
 
     /// Waits before what is not found is looked up again, but not beyond the deadline.

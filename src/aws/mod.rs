@@ -7,6 +7,7 @@ mod call;
 mod dump;
 mod live;
 mod members;
+mod organization;
 mod queue;
 mod secrets;
 mod whole_answer;
@@ -15,6 +16,7 @@ pub use call::{CallError, Reason};
 pub use dump::{Dump, DumpError, Item, Page, Rank};
 pub use live::{Connection, Details, Live, MAX_ATTEMPTS, PAUSE, Pages, config};
 pub use members::{Found, Members, PERMISSIONS as SEVERAL_PERMISSIONS};
+pub use organization::{Organization, Unit};
 pub use queue::{Queue, Unsent};
 pub use secrets::Secrets;
 
@@ -58,11 +60,13 @@ impl Account {
             .then(|| Account { id: id.to_owned(), partition: partition.to_owned() })
     }
 
-    /// Whether an entity with this ARN is to be read for the account: AWS's own policies are, and
-    /// organizations policies, which carry the management account's ID, whoever reads them.
+    /// Whether an entity with this ARN is to be read for the account: AWS's own policies are,
+    /// organizations policies, which carry the management account's ID, whoever reads them, and
+    /// what is of no account.
     pub fn owns(&self, arn: &str) -> bool {
         arn.contains(":organizations:")
             || arn.contains(":iam::aws:policy/")
+            || arn.starts_with("arn:") && arn.split(':').nth(4) == Some("")
             || Account::of_arn(arn).as_ref() == Some(self)
     }
 
@@ -101,6 +105,7 @@ mod tests {
         );
         assert!(!account.owns("arn:aws:iam::444455556666:role/x"));
         assert!(account.owns("arn:aws:iam::aws:policy/x"));
-        assert!(!account.owns("x"));
+        assert!(account.owns("arn:aws:sso:::permissionSet/ssoins-1/ps-1"));
+        assert!(!account.owns("x") && !account.owns("arn:aws:iam"));
     }
 }

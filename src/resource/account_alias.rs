@@ -22,6 +22,7 @@ pub static KIND: Kind = Kind {
     folders: &[FOLDER],
     terraform_prefix: "iam_account_alias",
     case: Case::Ignored,
+    do_keys_end_in_names: true,
     asked_by: None,
     detail_list: None,
     resource_types: &[ResourceType {

@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_group",
     case: Case::Ignored,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: Some("GroupDetailList"),
     resource_types: &[
         ResourceType {

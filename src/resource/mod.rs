@@ -6,12 +6,18 @@
 
 pub mod account_alias;
 pub mod actions;
+pub mod delegated_administrator;
 pub mod group;
 mod identity_provider;
 pub mod openid_connect_provider;
+mod organization;
+pub mod organization_resource_policy;
+pub mod organizational_unit;
+pub mod organizations_account;
 pub mod organizations_policy;
 pub mod parts;
 pub mod password_policy;
+pub mod permission_set;
 pub mod policy;
 mod principal;
 pub mod role;
@@ -46,7 +52,12 @@ pub static KINDS: &[&Kind] = &[
     &saml_provider::KIND,
     &account_alias::KIND,
     &password_policy::KIND,
+    &organizational_unit::KIND,
+    &organizations_account::KIND,
+    &delegated_administrator::KIND,
+    &organization_resource_policy::KIND,
     &organizations_policy::KIND,
+    &permission_set::KIND,
 ];
 
 /// What is the same for all entities of one kind.
@@ -62,6 +73,8 @@ pub struct Kind {
     /// The word by which settings ask for the kind and its like; none: it is written unless settings
     /// say otherwise.
     pub asked_by: Option<&'static str>,
+    /// Whether the key of a [`Scope`] ends in the name by which an entity's files go.
+    pub do_keys_end_in_names: bool,
     /// The list of GetAccountAuthorizationDetails that its entities are in.
     pub detail_list: Option<&'static str>,
     pub resource_types: &'static [ResourceType],
@@ -127,7 +140,7 @@ impl Kind {
         self.parts.iter().any(|(prefix, _)| key.starts_with(prefix))
     }
 
-    /// Where the raw JSON of the entity with a key may lie: `roles/deploy.json`.
+    /// Where the raw JSON of the entity with a key may lie, if the key tells: `roles/deploy.json`.
     pub fn base_paths(&self, key: &str) -> Vec<String> {
         let name = name_in(key);
         let mut names: Vec<_> = [self.case, Case::Ignored]
@@ -167,6 +180,8 @@ pub struct ResourceType {
     /// What the provider takes where an argument is not given, unless that is an empty value.
     pub defaults: &'static [(&'static str, &'static str)],
     pub written: &'static [&'static str],
+    /// Written arguments that a file may leave to the provider's block: they are not compared.
+    pub of_provider: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
     pub left_out: &'static [(&'static str, &'static str)],
     /// The argument that lists what one resource is about, where we write a resource for each.
@@ -185,6 +200,7 @@ impl ResourceType {
         also_declared_by: &[],
         defaults: &[],
         written: &[],
+        of_provider: &[],
         left_out: &[("id", "the provider computes it")],
         each: None,
     };
@@ -342,7 +358,7 @@ pub struct Reading {
     pub failures: Vec<Failure>,
     /// A listing that this principal may not have: a failure where there are files of the kind,
     /// which would stay as they are unnoticed.
-    pub refused: Option<CallError>,
+    pub refused: Option<Refused>,
     /// What a person should know that is no failure.
     pub notes: Vec<String>,
     /// What files do not tell, so that Terraform is told to leave it alone.
@@ -369,8 +385,17 @@ impl Inventory {
     }
 }
 
+/// What only the management account of an organization or a delegated administrator may read.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// `organizations policies of all types`.
+    pub what: String,
+    pub error: CallError,
+}
+
 /// An entity that exists and could not be read.
 pub struct Unreadable {
+    /// Its name, or its key where the name is not known.
     pub name: String,
     pub error: CallError,
 }
@@ -414,7 +439,8 @@ impl Reading {
 
     /// Whether this reading proves that an entity of earlier is no more.
     pub fn is_gone(&self, base: &dyn Entity) -> bool {
-        let is_unreadable = || self.unreadable.iter().any(|entity| entity.name == base.name());
+        let is_it = |entity: &Unreadable| entity.name == base.name() || entity.name == base.key();
+        let is_unreadable = || self.unreadable.iter().any(is_it);
         self.absent.contains(base.key())
             || (self.complete.contains(base.folder()) && self.named.is_none() && !is_unreadable())
     }

@@ -23,6 +23,7 @@ pub static KIND: Kind = Kind {
     folders: &[PROVIDER.folder],
     terraform_prefix: "iam_openid_connect_provider",
     case: Case::Marked,
+    do_keys_end_in_names: true,
     asked_by: None,
     detail_list: None,
     resource_types: &[ResourceType {

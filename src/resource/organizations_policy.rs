@@ -1,6 +1,6 @@
 //! Organizations policies of every type: service control policies first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_organizations::types as sdk;
 use futures::StreamExt;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::actions::{Action, Found, Key, Place, Touches};
 use super::parts::{Tag, document_problem, json_encode, tags_argument, tags_problem};
 use super::{
-    Context, Entity, FromDump, JsonOnly, Kind, Reading, ResourceType, Unreadable, address,
-    read_each,
+    Context, Entity, FromDump, JsonOnly, Kind, Reading, Refused, ResourceType, Unreadable, address,
+    organization, read_each,
 };
-use crate::aws::{CallError, Dump, DumpError, Item, Live, Page, Rank, Reason, Source};
+use crate::aws::{CallError, Dump, DumpError, Live, Page, Rank, Reason, Source};
 use crate::file_name::Case;
 use crate::invisible::visible;
 use crate::policy_document::{Dialect, Document};
@@ -42,6 +42,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "organizations_policy",
     case: Case::Counts,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: None,
     resource_types: &[
         ResourceType {
@@ -109,10 +110,7 @@ pub static KIND: Kind = Kind {
             &["TagResource", "UntagResource"],
             Touches::Named(&[Key {
                 place: Place::Request(&["resourceId"]),
-                read: |id, account| match id.is_empty() || id.starts_with("p-") {
-                    true => id_in_record(id, account),
-                    false => Found::Foreign("tags of the organization's root are not exported"),
-                },
+                read: |id, _| organization::tagged(id, is_policy_id),
             }]),
         ),
         // Accounts, units and roots come, go or change names: they are targets of policies, and AWS
@@ -159,7 +157,7 @@ fn id_in_record(id: &str, _: Option<&str>) -> Found {
 }
 
 /// `p-[0-9a-zA-Z_]{8,128}`.
-fn is_policy_id(text: &str) -> bool {
+pub(super) fn is_policy_id(text: &str) -> bool {
     text.strip_prefix("p-").is_some_and(|id| {
         (8..=128).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -365,11 +363,16 @@ impl Entity for OrganizationsPolicy {
                 let attachment = self.attachment(target);
                 let block = resource(&attachment)
                     .attribute("policy_id", at.attribute("id"))
-                    .attribute("target_id", target.target_id.as_str());
+                    .attribute("target_id", organization::refer(context, &target.target_id));
                 body.import(&attachment, format!("{}:{}", target.target_id, summary.id), block);
             }
         }
         body
+    }
+
+    fn mentions(&self) -> Vec<(&'static Kind, &str)> {
+        let targets = self.targets.iter().flatten();
+        targets.filter_map(|target| organization::mentioned(&target.target_id)).collect()
     }
 
     fn left_out(&self, context: &Context) -> Vec<Address> {
@@ -394,52 +397,6 @@ impl FromDump for OrganizationsPolicy {
     }
 }
 
-/// Lists whose policy only the file's name tells.
-struct ByPolicy<T> {
-    whole: HashMap<String, Vec<T>>,
-    /// Policies of whose list the last page is missing.
-    cut_short: HashSet<String>,
-}
-
-fn by_policy<T: serde::de::DeserializeOwned + PartialEq>(
-    dump: &Dump,
-    shelf: &'static str,
-    what: &'static str,
-    errors: &mut Vec<DumpError>,
-) -> ByPolicy<T> {
-    let mut pages: BTreeMap<String, Vec<(Item, Vec<T>)>> = BTreeMap::new();
-    for (item, values) in dump.parse::<Vec<T>>(shelf, what, errors) {
-        let id = Dump::policy_id_in_name(item.path).expect("files without an ID are refused");
-        pages.entry(id).or_default().push((item, values));
-    }
-    let mut found = ByPolicy { whole: HashMap::new(), cut_short: HashSet::new() };
-    for (id, mut pages) in pages {
-        pages.dedup_by(|a, b| a.1 == b.1);
-        let truncated = pages.iter().find(|(item, _)| item.is_truncated);
-        let last_pages = pages.iter().filter(|(item, _)| !item.is_truncated).count();
-        match truncated {
-            Some((item, _)) if last_pages != 1 => {
-                errors.push(DumpError::CutShort { path: item.path.to_owned(), what });
-                found.cut_short.insert(id);
-            }
-            None if last_pages > 1 => {
-                errors.push(DumpError::Contradiction {
-                    what,
-                    name: id.clone(),
-                    first: pages[0].0.path.to_owned(),
-                    second: pages[1].0.path.to_owned(),
-                });
-                found.cut_short.insert(id);
-            }
-            _ => {
-                let values = pages.into_iter().flat_map(|(_, values)| values).collect();
-                found.whole.insert(id, values);
-            }
-        }
-    }
-    found
-}
-
 fn shelve(page: &mut Page) -> Result<(), DumpError> {
     let listed = if page.is_details() { Vec::new() } else { page.list("Policies")? };
     for summary in listed.into_iter().filter(|it| Page::is_of_organizations(it)) {
@@ -453,6 +410,9 @@ fn shelve(page: &mut Page) -> Result<(), DumpError> {
     for shelf in ["Targets", "Tags"] {
         let Some(list) = page.get(shelf).filter(|_| page.has_only(shelf)) else { continue };
         if Dump::policy_id_in_name(page.path).is_none() {
+            if shelf == "Tags" && organization::id_in_name(page.path).is_some() {
+                continue;
+            }
             return Err(DumpError::NoPolicyId { path: page.path.to_owned() });
         }
         page.put(shelf, Rank::Part, list);
@@ -463,20 +423,22 @@ fn shelve(page: &mut Page) -> Result<(), DumpError> {
 fn read_dump(dump: &Dump) -> Reading {
     let mut reading = Reading::default();
     let mut errors = Vec::new();
-    let tags = by_policy::<Tag>(dump, "Tags", "list of tags", &mut errors);
-    let targets = by_policy::<Target>(dump, "Targets", "list of targets", &mut errors);
+    let id_of = Dump::policy_id_in_name;
+    let tags = organization::by_id::<Tag>(dump, "Tags", "list of tags", id_of, &mut errors);
+    let targets =
+        organization::by_id::<Target>(dump, "Targets", "list of targets", id_of, &mut errors);
     let listed = dump.parse::<Summary>("PolicySummary", "policy summary", &mut errors);
     reading.failures.extend(errors.into_iter().map(Failure::from));
     let mut policies =
         reading.take(dump, "OrganizationsPolicy", |policy: &mut OrganizationsPolicy| {
             let id = &policy.policy_summary.id;
-            policy.tags = policy.tags.take().or_else(|| tags.whole.get(id).cloned());
-            policy.targets = policy.targets.take().or_else(|| targets.whole.get(id).cloned());
+            policy.tags = policy.tags.take().or_else(|| tags.of(id));
+            policy.targets = policy.targets.take().or_else(|| targets.of(id));
         });
     policies.retain(|policy| dump.aws_managed || !policy.policy_summary.aws_managed);
     policies.retain(|policy| {
         let id = &policy.policy_summary.id;
-        !tags.cut_short.contains(id) && !targets.cut_short.contains(id)
+        !tags.is_cut_short(id) && !targets.is_cut_short(id)
     });
 
     let untagged: Vec<_> = policies
@@ -559,15 +521,12 @@ async fn read_live(live: &Live) -> Reading {
         types = others;
     }
     if let Some((_, error)) = denied.first() {
-        reading.refused = Some(error.clone());
         let types: Vec<_> =
             denied.iter().map(|(policy_type, _)| format!("`{policy_type}`")).collect();
         let types =
             if denied.len() == TYPES.len() { "all types".to_owned() } else { types.join(", ") };
-        reading.notes.push(format!(
-            "organizations policies of {types} are not exported, which only the management account or a delegated \
-             administrator may read: {error}"
-        ));
+        let what = format!("organizations policies of {types}");
+        reading.refused = Some(Refused { what, error: error.clone() });
     }
     listed.retain(|summary| live.aws_managed || !summary.aws_managed);
     let of = listed.len();
@@ -672,27 +631,32 @@ async fn content(live: &Live, id: &str) -> Result<(Summary, Document), CallError
 async fn tags_of(live: &Live, id: &str, is_of_aws: bool) -> Result<Option<Vec<Tag>>, CallError> {
     match is_of_aws {
         true => Ok(None),
-        false => list_tags(live, id).await.map(Some),
+        false => organization::list_tags(live, id).await.map(Some),
     }
 }
 
-async fn list_tags(live: &Live, id: &str) -> Result<Vec<Tag>, CallError> {
-    let call = "organizations:ListTagsForResource";
-    let mut tags = Vec::new();
-    let mut pages = crate::aws::Pages::new(call);
-    loop {
-        let request = live
-            .organizations
-            .list_tags_for_resource()
-            .resource_id(id)
-            .set_next_token(pages.marker());
-        let page = live.call(call, request.send()).await?;
-        let found = page.tags.unwrap_or_default();
-        tags.extend(found.into_iter().map(|tag| Tag { key: tag.key, value: tag.value }));
-        if !pages.more(page.next_token.is_some(), page.next_token)? {
-            return Ok(tags);
+/// IDs of the policies attached to a root, unit or account.
+pub(super) async fn attached_to(live: &Live, target: &str) -> Result<Vec<String>, CallError> {
+    let call = "organizations:ListPoliciesForTarget";
+    let of_type = |policy_type: &'static str| async move {
+        let request = |token| {
+            let request = live.organizations.list_policies_for_target().target_id(target);
+            let request = request.filter(sdk::PolicyType::from(policy_type)).max_results(20);
+            request.set_next_token(token).send()
+        };
+        let found = live.list(call, request, |page| {
+            let policies = page.policies.unwrap_or_default().into_iter();
+            let ids = policies.filter_map(|policy| policy.id);
+            (ids.collect::<Vec<_>>(), page.next_token.is_some(), page.next_token)
+        });
+        match found.await {
+            Err(error) if error.reason == Reason::NotEnabled => Ok(Vec::new()),
+            found => found,
         }
-    }
+    };
+    let types = TYPES.iter().map(|(policy_type, _)| of_type(policy_type));
+    let found = futures::future::try_join_all(types).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn list_targets(live: &Live, id: &str) -> Result<Vec<Target>, CallError> {

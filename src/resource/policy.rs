@@ -29,6 +29,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_policy",
     case: Case::Ignored,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: Some("Policies"),
     resource_types: &[ResourceType {
         name: "aws_iam_policy",

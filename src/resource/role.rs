@@ -31,6 +31,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_role",
     case: Case::Ignored,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: Some("RoleDetailList"),
     resource_types: &[
         ResourceType {

@@ -25,6 +25,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_saml_provider",
     // AWS does not say whether it tells names apart by case.
     case: Case::Marked,
+    do_keys_end_in_names: true,
     asked_by: None,
     detail_list: None,
     resource_types: &[ResourceType {

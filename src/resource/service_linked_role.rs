@@ -31,6 +31,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_service_linked_role",
     case: Case::Ignored,
     asked_by: Some("service_linked_roles"),
+    do_keys_end_in_names: true,
     detail_list: None,
     resource_types: &[ResourceType {
         name: "aws_iam_service_linked_role",

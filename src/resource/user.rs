@@ -28,6 +28,7 @@ pub static KIND: Kind = Kind {
     terraform_prefix: "iam_user",
     case: Case::Ignored,
     asked_by: None,
+    do_keys_end_in_names: true,
     detail_list: Some("UserDetailList"),
     resource_types: &[
         ResourceType {

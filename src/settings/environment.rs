@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(settings.pause, Duration::from_secs(2));
         assert!(settings.clone.starts_with(std::env::temp_dir()));
         let coverage = settings.coverage(FileSettings::default());
-        assert_eq!(coverage.kinds.len(), crate::resource::KINDS.len());
+        assert_eq!(coverage.kinds, values::default_kinds().collect());
         assert!(coverage.imports && !coverage.aws_managed && coverage.prefix.is_none());
         let error = SyncSettings::new(SyncArguments::default(), read(&[]).unwrap()).unwrap_err();
         assert_eq!(error.place, "`AWS_IAM_GITOPS_REPOSITORY`");

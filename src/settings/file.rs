@@ -126,6 +126,7 @@ impl FileSettings {
             );
             return Err(file.error(place, problem));
         }
+        settings.guard.kinds = settings.choices.kinds.clone().unwrap_or_default();
         Ok(settings)
     }
 }

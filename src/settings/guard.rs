@@ -18,6 +18,8 @@ pub struct GuardSettings {
     /// Of the entities that Terraform manages, between 0 and 1.
     pub max_destroy_share: f64,
     pub max_forgets: usize,
+    /// Kinds that the repository asks for, by their plurals: their resource types are allowed.
+    pub kinds: BTreeSet<&'static str>,
     /// Resource types besides those that are always allowed.
     pub allowed_types: Vec<GlobMatcher>,
     /// Arguments of a provider block besides those that are always allowed.
@@ -34,6 +36,7 @@ impl Default for GuardSettings {
             max_destroys: 5,
             max_destroy_share: 0.2,
             max_forgets: 5,
+            kinds: BTreeSet::new(),
             allowed_types: Vec::new(),
             allowed_provider_arguments: BTreeSet::new(),
             allowed_module_sources: Vec::new(),

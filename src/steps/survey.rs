@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Candidate, LONGEST_PATH, Steps, Survey, base_files, is_gone, parse_base, settle};
 use crate::aws::Account;
-use crate::desired::Entities;
+use crate::desired::{Entities, folded};
 use crate::inventory::{base_of, spellings};
 use crate::invisible::visible;
 use crate::known;
@@ -77,7 +77,11 @@ impl<'a> Steps<'a> {
                 json: false,
             })
             .collect();
-        self.summary.notes.extend(reading.notes.iter().cloned());
+        for note in &reading.notes {
+            if !self.summary.notes.contains(note) {
+                self.summary.notes.push(note.clone());
+            }
+        }
         self.summary.missing.extend(reading.missing.iter().cloned());
         for failure in &reading.failures {
             let error = format!("cannot read {}: {}", kind.plural, failure.error);
@@ -90,10 +94,8 @@ impl<'a> Steps<'a> {
         }
 
         let mut base_files = base_files(self.directory, kind, &reading)?;
-        if let Some(error) = reading.refused.clone().filter(|_| !base_files.is_empty()) {
-            let failure = Failure::from(error);
-            let error = format!("cannot read {} any more: {}", kind.plural, failure.error);
-            self.fail(Failure { error, ..failure });
+        if let Some(refused) = reading.refused.clone() {
+            self.refusals.push((refused, (!base_files.is_empty()).then_some(kind.plural)));
         }
         let mut entities = std::mem::take(&mut reading.entities);
         entities.sort_by_cached_key(|entity| entity.json_path());
@@ -276,8 +278,7 @@ impl<'a> Steps<'a> {
         let mut is_more = false;
         for candidate in surveys.iter_mut().flat_map(|survey| &mut survey.candidates) {
             let resources = self.resources_of(candidate);
-            let name = candidate.entity().name().to_owned();
-            candidate.is_followed = self.desired.concerns(&resources, &name);
+            candidate.is_followed = self.desired.concerns(&resources, candidate.entity());
             let path = candidate.entity().terraform_path();
             if candidate.is_followed
                 && candidate.is_rendering
@@ -300,8 +301,8 @@ impl<'a> Steps<'a> {
                 {
                     if index == 0 {
                         let resource_type = known.address.resource_type.to_string();
-                        let named_by = known.named_by.iter().map(|name| name.to_lowercase());
-                        self.actual_names.insert((resource_type, named_by.collect()));
+                        let named_by = folded(&resource_type, &known.named_by);
+                        self.actual_names.insert((resource_type, named_by));
                     }
                     self.actual_resources.insert(known.identity);
                 }

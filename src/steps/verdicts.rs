@@ -1,9 +1,9 @@
 //! Decides on every entity: the verdict, and what is to be done with its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Action, Candidate, Step, Steps, Survey};
-use crate::desired::Found;
+use crate::desired::{Found, folded};
 use crate::in_place::{Edit, Edits, merged};
 use crate::invisible::visible;
 use crate::known;
@@ -11,7 +11,7 @@ use crate::known::KnownResource;
 use crate::module::is_tombstone;
 use crate::reconcile::{Comparison, Identity, State, Verdict, reconcile};
 use crate::resource::parts::managed_elsewhere;
-use crate::resource::{Entity, JsonOnly, resource_type};
+use crate::resource::{Entity, JsonOnly, Kind, resource_type};
 use crate::summary::{Conflict, FileChange, KindSummary, Skipped, Standing};
 use crate::terraform::align::apply_keeping_alignment;
 use crate::terraform::edit::append_blocks;
@@ -22,7 +22,7 @@ impl<'a> Steps<'a> {
     /// Decides on every entity of one kind.
     pub(super) fn decide(&mut self, survey: Survey) -> anyhow::Result<()> {
         let Survey { kind, reading, mut summary, candidates } = survey;
-        for candidate in candidates {
+        for candidate in referred_to_first(kind, candidates) {
             let is_left = candidate.is_unreadable.is_some() && !self.options.overwrite;
             match (is_left, candidate.actual.is_some()) {
                 (true, _) => self.leave(candidate, &mut summary)?,
@@ -282,7 +282,7 @@ impl<'a> Steps<'a> {
         let left_out: Vec<_> = entities.flat_map(|entity| entity.left_out(&self.context)).collect();
         let left_out = left_out.iter().map(|address| address.resource_type.to_string()).collect();
         let is_others = |resource_type: &str, named_by: &[String]| {
-            let named_by = named_by.iter().map(|name| name.to_lowercase()).collect();
+            let named_by = folded(resource_type, named_by);
             self.actual_names.contains(&(resource_type.to_owned(), named_by))
         };
         let own = entity.terraform_path();
@@ -657,6 +657,39 @@ impl<'a> Steps<'a> {
         self.steps.push(Step { entity: base, is_actual: false, terraform, json, is_forced: false });
         Ok(())
     }
+}
+
+/// The same, but what others of the kind refer to stands before them: what they are to say is known
+/// once it is decided on.
+fn referred_to_first(kind: &Kind, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mentioned = |candidate: &Candidate| -> Vec<String> {
+        let mentions = candidate.entity().mentions().into_iter();
+        let own = mentions.filter(|(of, _)| std::ptr::eq(*of, kind));
+        own.map(|(_, key)| key.to_owned()).collect()
+    };
+    let mentions: HashMap<String, Vec<String>> = candidates
+        .iter()
+        .map(|candidate| (candidate.entity().key().to_owned(), mentioned(candidate)))
+        .collect();
+    if mentions.values().all(Vec::is_empty) {
+        return candidates;
+    }
+    let mut depths: HashMap<&str, usize> = HashMap::new();
+    // No chain is longer than this, and one that bites its own tail ends here.
+    for _ in 0..mentions.len() {
+        let mut is_settled = true;
+        for (key, mentioned) in &mentions {
+            let below = mentioned.iter().filter(|key| mentions.contains_key(*key));
+            let depth = below.map(|key| 1 + depths.get(key.as_str()).copied().unwrap_or(0)).max();
+            let depth = depth.unwrap_or(0);
+            is_settled &= depths.insert(key, depth) == Some(depth);
+        }
+        if is_settled {
+            break;
+        }
+    }
+    candidates.sort_by_key(|candidate| depths.get(candidate.entity().key()).copied());
+    candidates
 }
 
 /// Whether files may declare an entity, and it cannot be told where.

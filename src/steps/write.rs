@@ -244,14 +244,15 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Removals first: on a disk that ignores case, a new file may take a removed one's name.
+    /// Removals first: on a disk that ignores case, a new file may take a removed one's name. Then what
+    /// refers before what it refers to, which was decided on earlier.
     pub(super) fn write_terraform(&self, kind: &'static Kind) -> anyhow::Result<()> {
         let directory = self.directory;
         let steps = || self.steps.iter().filter(|step| std::ptr::eq(step.entity.kind(), kind));
         for step in steps().filter(|step| matches!(step.terraform, Action::Remove)) {
             directory.remove(&step.entity.terraform_path())?;
         }
-        for step in steps() {
+        for step in steps().rev() {
             let entity = step.entity.as_ref();
             match &step.terraform {
                 Action::Write => {

@@ -71,6 +71,13 @@ pub fn expression_at(expression: &Expression, depth: usize) -> String {
     out
 }
 
+/// The text of a block within another; its first line is not indented, its last has no line break.
+pub fn block_at(block: &Block, depth: usize) -> String {
+    let mut out = String::new();
+    print_block(&mut out, block, depth);
+    out.trim().to_owned()
+}
+
 fn print_block(out: &mut String, block: &Block, depth: usize) {
     indent(out, depth);
     out.push_str(block.keyword);

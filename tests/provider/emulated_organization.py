@@ -164,12 +164,19 @@ def add_account(backend, member):
     made.tags = {tag["Key"]: tag["Value"] for tag in member.get("Tags") or ()}
 
 
+def home_of(account, region):
+    """Returns the region of IAM Identity Center, as a permission set tells it."""
+    told = (permission_set.get("Region") for permission_set in account.permission_sets)
+    return next(filter(None, told), region)
+
+
 def fill_identity_center(account, region):
     """Adds the permission sets and their assignments, and the instances they are of."""
     from moto.ssoadmin import models
 
     if not account.permission_sets:
         return
+    region = home_of(account, region)
     backend = models.ssoadmin_backends[account.number][region]
     backend.instances.clear()
     for permission_set in account.permission_sets:
@@ -515,12 +522,20 @@ def extend_identity_center(home):
         }
         return json.dumps({"PermissionSets": list(assigned)})
 
+    def list_instances(self):
+        everywhere = json.loads(self.body or "{}").get("RegionScope") == "ALL_REGIONS"
+        region = home if everywhere else self.region
+        instances = models.ssoadmin_backends[self.current_account][region].instances
+        found = [{**instance.to_json(), "PrimaryRegion": home} for instance in instances]
+        return json.dumps({"Instances": found})
+
     def provisioning_status(self):
         # Provisioning is done when it is asked for.
         request = json.loads(self.body)["ProvisionPermissionSetRequestId"]
         status = {"RequestId": request, "Status": "SUCCEEDED"}
         return json.dumps({"PermissionSetProvisioningStatus": status})
 
+    SSOAdminResponse.list_instances = list_instances
     SSOAdminResponse.list_tags_for_resource = list_tags
     SSOAdminResponse.list_permission_sets_provisioned_to_account = sets_of_account
     SSOAdminResponse.tag_resource = tag

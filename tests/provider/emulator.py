@@ -378,12 +378,12 @@ def target_of(backend, target):
 # --- serving ---------------------------------------------------------------
 
 
-def extend_emulator(number):
+def extend_emulator(account):
     """Lets the emulator take what AWS takes: all policy types, all identifiers."""
     import moto.iam.models
     from moto.organizations import models, utils
 
-    moto.iam.models.DEFAULT_ACCOUNT_ID = number
+    moto.iam.models.DEFAULT_ACCOUNT_ID = account.number
     for name, pattern in IDENTIFIER_PATTERNS.items():
         setattr(utils, name, pattern)
 
@@ -421,7 +421,7 @@ def extend_emulator(number):
     models.FakePolicy = OrganizationsPolicy
     models.FakeRoot.SUPPORTED_POLICY_TYPES = ORGANIZATIONS_POLICY_TYPES
     emulated_organization.extend_organization()
-    emulated_organization.extend_identity_center(REGION)
+    emulated_organization.extend_identity_center(emulated_organization.home_of(account, REGION))
 
 
 def take_any_document():
@@ -486,7 +486,7 @@ def main():
     account = read_account(arguments.path, arguments.account) if arguments.path else Account(
         arguments.account
     )
-    extend_emulator(account.number)
+    extend_emulator(account)
     if arguments.unchecked:
         take_any_document()
     fill(account)

@@ -19,6 +19,7 @@ use futures::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::fake_organization::Structure;
 use super::http_server::HttpServer;
 
 pub const ACCOUNT: &str = "111122223333";
@@ -140,6 +141,8 @@ pub struct World {
     pub secrets: BTreeMap<String, String>,
     /// `None`: the account is in no organization. Types that are not here are not enabled.
     pub organization: Option<Vec<String>>,
+    /// What the organization is made of, for those who ask.
+    pub structure: Option<Structure>,
     /// Sizes of the pages, over and over; 0 is an empty page that says there is more.
     pub page_sizes: Vec<usize>,
     /// Not 0: lists, and arrays inside policy documents, come in an order made of it.
@@ -168,6 +171,7 @@ impl World {
             empty_profiles: Vec::new(),
             secrets: BTreeMap::new(),
             organization: Some(vec!["SERVICE_CONTROL_POLICY".to_owned()]),
+            structure: None,
             page_sizes: vec![1000],
             order: 0,
             faults: Vec::new(),
@@ -282,7 +286,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn parameter(&self, name: &str) -> &str {
+    pub(super) fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
     }
 
@@ -615,10 +619,10 @@ fn take_fault(faults: &mut [Fault], request: &Request) -> Option<How> {
 }
 
 /// An error as AWS tells it.
-struct ServiceError {
-    status: u16,
-    code: &'static str,
-    message: String,
+pub(super) struct ServiceError {
+    pub status: u16,
+    pub code: &'static str,
+    pub message: String,
 }
 
 fn error_of(how: How, request: &Request) -> Option<ServiceError> {
@@ -1018,6 +1022,12 @@ impl World {
         let Some(types) = &self.organization else {
             return Err(refused("AWSOrganizationsNotInUseException"));
         };
+        if let Some(structure) = &self.structure {
+            let page = |items: Vec<Value>| self.page(&self.ordered(&items), request, how);
+            if let Some(answer) = structure.answer(request, &page) {
+                return answer;
+            }
+        }
         match operation {
             "DescribeOrganization" => {
                 return Ok(json!({"Organization": {
@@ -1118,8 +1128,8 @@ impl World {
     }
 }
 
-struct Page<T> {
-    items: Vec<T>,
+pub(super) struct Page<T> {
+    pub items: Vec<T>,
     is_truncated: bool,
     marker: Option<String>,
 }
@@ -1132,7 +1142,7 @@ impl<T> Page<T> {
     }
 
     /// Organizations says that there is more by the token alone; an empty one leads nowhere.
-    fn json(&self, name: &str, items: Vec<Value>) -> String {
+    pub fn json(&self, name: &str, items: Vec<Value>) -> String {
         let mut answer = serde_json::Map::from_iter([(name.to_owned(), Value::Array(items))]);
         if self.is_truncated {
             let token = self.marker.clone().unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod counting_proxy;
 pub mod delivery;
 pub mod fake_aws;
 pub mod fake_github;
+pub mod fake_organization;
 pub mod gate;
 pub mod git_server;
 pub mod github_markdown;

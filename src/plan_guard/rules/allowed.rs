@@ -9,8 +9,8 @@ use crate::settings::guard::GuardSettings;
 
 pub static RULE: Rule = Rule {
     name: "allowed",
-    refuses: "resource types other than those that an export writes and those of IAM without secrets in \
-              the state, data sources other than those that only look at these, other providers than \
+    refuses: "resource types other than those of IAM and organizations policies without secrets in the \
+              state and those of kinds that `kinds` asks for, data sources other than those that only look at these, other providers than \
               `hashicorp/aws`, arguments of its block that lead elsewhere (`endpoints`, `assume_role`, \
               credentials, …), provisioners, ephemeral resources, actions, and modules whose source does \
               not lie in the repository",
@@ -87,7 +87,9 @@ const PROVIDER_ARGUMENTS: [&str; 9] = [
 
 /// Whether resources of this type may be changed.
 pub fn is_allowed_type(settings: &GuardSettings, name: &str) -> bool {
-    resource_type(name).is_some() || TYPES.contains(&name) || is_added(settings, name)
+    let is_exported = resource_type(name)
+        .is_some_and(|(kind, _)| kind.asked_by.is_none() || settings.kinds.contains(kind.plural));
+    is_exported || TYPES.contains(&name) || is_added(settings, name)
 }
 
 fn is_added(settings: &GuardSettings, name: &str) -> bool {
@@ -220,6 +222,10 @@ mod tests {
                 &format!("{refused}.x: `{refused}` is no resource type"),
             );
         }
+        let asked =
+            GuardSettings { kinds: ["organizations accounts"].into(), ..GuardSettings::default() };
+        assert!(is_allowed_type(&asked, "aws_organizations_account"));
+        assert!(!is_allowed_type(&asked, "aws_organizations_organizational_unit"));
         assert_passed(&RULE, &plan([change("aws_s3_bucket", &["no-op"], json!({}), json!({}))]));
         assert_refused(
             &RULE,

@@ -34,8 +34,10 @@ resource "aws_cloudwatch_event_rule" "forward" {
   tags        = local.tags
 
   event_pattern = jsonencode({
-    source      = ["aws.iam", "aws.organizations"]
+    source      = ["aws.iam", "aws.organizations", "aws.sso"]
     detail-type = ["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"]
+    # Whoever signs in through IAM Identity Center changes nothing.
+    detail = { eventName = [{ anything-but = ["Authenticate", "Federate", "Logout"] }] }
   })
 
   lifecycle {
@@ -120,20 +122,56 @@ resource "aws_iam_role_policy" "member" {
       Effect = "Allow"
       Action = [
         "iam:GetAccountAuthorizationDetails",
+        "iam:GetAccountPasswordPolicy",
+        "iam:GetGroup",
+        "iam:GetGroupPolicy",
         "iam:GetInstanceProfile",
+        "iam:GetOpenIDConnectProvider",
         "iam:GetPolicy",
         "iam:GetPolicyVersion",
         "iam:GetRole",
         "iam:GetRolePolicy",
+        "iam:GetSAMLProvider",
+        "iam:GetUser",
+        "iam:GetUserPolicy",
+        "iam:ListAccountAliases",
+        "iam:ListAttachedGroupPolicies",
         "iam:ListAttachedRolePolicies",
+        "iam:ListAttachedUserPolicies",
         "iam:ListEntitiesForPolicy",
+        "iam:ListGroupPolicies",
+        "iam:ListGroupsForUser",
         "iam:ListInstanceProfilesForRole",
+        "iam:ListOpenIDConnectProviders",
         "iam:ListRolePolicies",
         "iam:ListRoles",
+        "iam:ListSAMLProviders",
+        "iam:ListUserPolicies",
+        "organizations:DescribeAccount",
+        "organizations:DescribeOrganizationalUnit",
         "organizations:DescribePolicy",
+        "organizations:DescribeResourcePolicy",
+        "organizations:ListAccounts",
+        "organizations:ListAccountsForParent",
+        "organizations:ListDelegatedAdministrators",
+        "organizations:ListDelegatedServicesForAccount",
+        "organizations:ListOrganizationalUnitsForParent",
+        "organizations:ListParents",
         "organizations:ListPolicies",
+        "organizations:ListPoliciesForTarget",
+        "organizations:ListRoots",
         "organizations:ListTagsForResource",
         "organizations:ListTargetsForPolicy",
+        "sso:DescribePermissionSet",
+        "sso:GetInlinePolicyForPermissionSet",
+        "sso:GetPermissionsBoundaryForPermissionSet",
+        "sso:ListAccountAssignments",
+        "sso:ListAccountsForProvisionedPermissionSet",
+        "sso:ListCustomerManagedPolicyReferencesInPermissionSet",
+        "sso:ListInstances",
+        "sso:ListManagedPoliciesInPermissionSet",
+        "sso:ListPermissionSets",
+        "sso:ListTagsForResource",
       ]
       Resource = "*"
     }]
