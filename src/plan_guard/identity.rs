@@ -24,11 +24,9 @@ pub struct Identity {
 
 /// Resource types that are an entity themselves, with the argument that names it, as far as the table
 /// of kinds does not tell.
-const ENTITIES: [(&str, &str); 4] = [
+const ENTITIES: [(&str, &str); 2] = [
     // To the table it is a part of its role.
     ("aws_iam_instance_profile", "name"),
-    ("aws_iam_openid_connect_provider", "url"),
-    ("aws_iam_saml_provider", "name"),
     // AWS makes its name of this.
     ("aws_iam_service_linked_role", "aws_service_name"),
 ];
@@ -67,13 +65,9 @@ const OWNERS: [(&str, &str); 17] = [
 /// Of these lists only what joins or leaves is concerned by a change.
 const LISTS: [&str; 4] = ["groups", "managed_policy_arns", "policy_arns", "users"];
 
-/// How names of resource types begin that hang on an entity and have a name of their own.
-const HANGING: [&str; 4] = [
-    "aws_iam_group_policy",
-    "aws_iam_role_policy",
-    "aws_iam_user_policy",
-    "aws_organizations_delegated_administrator",
-];
+/// How names of resource types begin that no export writes, that hang on an entity and have a name of
+/// their own.
+const HANGING: [&str; 3] = ["aws_iam_group_policy", "aws_iam_role_policy", "aws_iam_user_policy"];
 
 const SERVICE_LINKED: &str = "aws_iam_service_linked_role";
 

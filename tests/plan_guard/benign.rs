@@ -22,8 +22,9 @@ fn policy(label: &str, statement: &str) -> String {
 }
 
 /// The settings of a repository that keeps the organization and IAM Identity Center too.
-pub const ALL_KINDS: &str =
-    "[guard]\nallowed_types = [\"aws_organizations_*\", \"aws_ssoadmin_*\"]\n";
+pub const ALL_KINDS: &str = "kinds = [\"default\", \"organization_structure\", \"identity_center\", \"service_linked_roles\"]
+[guard]
+";
 pub const SET: &str = "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0123456789abcdef";
 pub const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-0123456789abcdef";
 
@@ -226,7 +227,7 @@ pub fn cases() -> Vec<Case> {
             .state("aws_iam_openid_connect_provider", "x", oidc(&["a", "b"], &[]))
             .hcl("resource \"aws_iam_openid_connect_provider\" \"x\" {\n  url = \"https://oidc.example.com\"\n  client_id_list = [\"a\"]\n  tags = { team = \"web\" }\n}\n"),
         benign("new SAML provider").hcl(saml("directory", "x")),
-        benign("service-linked role is made").hcl(
+        benign("service-linked role is made").file("aws-iam-gitops.toml", ALL_KINDS).hcl(
             "resource \"aws_iam_service_linked_role\" \"x\" {\n  aws_service_name = \"autoscaling.amazonaws.com\"\n}\n",
         ),
         benign("account is renamed and moves to a new unit")

@@ -28,11 +28,6 @@ pub static RULE: Rule = Rule {
     check,
 };
 
-/// Resource types with an identity policy that the table of kinds does not tell: the argument, and
-/// whom it is for.
-const DOCUMENTS: [(&str, &str, &str); 1] =
-    [("aws_ssoadmin_permission_set_inline_policy", "inline_policy", "permission_set_arn")];
-
 /// Arguments with the ARNs of policies that are attached.
 const ATTACHED: [&str; 4] =
     ["managed_policy_arn", "managed_policy_arns", "policy_arn", "policy_arns"];
@@ -123,9 +118,6 @@ fn documents(case: &Case, change: &ResourceChange) -> Vec<String> {
 
 /// The argument that is an identity policy, and the one that says whom it is for.
 fn identity_policy(kind: &str) -> Option<(&'static str, &'static str)> {
-    if let Some((_, argument, owner)) = DOCUMENTS.iter().find(|(known, ..)| *known == kind) {
-        return Some((argument, owner));
-    }
     let is_for_identities = kind.starts_with("aws_iam_") || kind.starts_with("aws_ssoadmin_");
     let (_, exported) = resource_type(kind).filter(|_| is_for_identities)?;
     match exported.document {

@@ -9,11 +9,11 @@ use crate::settings::guard::GuardSettings;
 
 pub static RULE: Rule = Rule {
     name: "allowed",
-    refuses: "resource types other than those of IAM and organizations policies without secrets in the \
-              state and those of kinds that `kinds` asks for, data sources other than those that only look at these, other providers than \
-              `hashicorp/aws`, arguments of its block that lead elsewhere (`endpoints`, `assume_role`, \
-              credentials, …), provisioners, ephemeral resources, actions, and modules whose source does \
-              not lie in the repository",
+    refuses: "resource types other than those that an export writes, with the kinds that `kinds` asks for, \
+              and those of IAM without secrets in the state, data sources other than those that only look \
+              at these, other providers than `hashicorp/aws`, arguments of its block that lead elsewhere \
+              (`endpoints`, `assume_role`, credentials, …), provisioners, ephemeral resources, actions, \
+              and modules whose source does not lie in the repository",
     keys: &[
         Key {
             name: "allowed_types",
@@ -37,17 +37,11 @@ pub static RULE: Rule = Rule {
 /// Besides what is exported: what of IAM people write themselves, as far as no secret of it ends up
 /// in the state. Not `aws_iam_policy_attachment`: it takes the policy from everybody else, of which a
 /// plan says nothing.
-const TYPES: [&str; 14] = [
-    "aws_iam_account_alias",
-    "aws_iam_account_password_policy",
+const TYPES: [&str; 8] = [
     "aws_iam_group_membership",
     "aws_iam_group_policies_exclusive",
     "aws_iam_group_policy_attachments_exclusive",
-    "aws_iam_openid_connect_provider",
     "aws_iam_organizations_features",
-    "aws_iam_role_policies_exclusive",
-    "aws_iam_role_policy_attachments_exclusive",
-    "aws_iam_saml_provider",
     "aws_iam_security_token_service_preferences",
     "aws_iam_user_policies_exclusive",
     "aws_iam_user_policy_attachments_exclusive",
