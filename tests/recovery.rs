@@ -17,6 +17,8 @@ use unicode_normalization::UnicodeNormalization;
 const ASSIGNED: &[&str] = &[
     "RoleId",
     "PolicyId",
+    "UserId",
+    "GroupId",
     "InstanceProfileId",
     "CreateDate",
     "UpdateDate",
@@ -36,6 +38,8 @@ fn expressible(lost: &Tree, restore: &Tree) -> Tree {
             let prefix = match folder {
                 "roles" => "iam_role",
                 "policies" => "iam_policy",
+                "users" => "iam_user",
+                "groups" => "iam_group",
                 _ => "organizations_policy",
             };
             // A device's name or an override file's is marked in one of the two spellings only.

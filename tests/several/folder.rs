@@ -84,8 +84,8 @@ fn each_account_has_its_folder_and_a_second_export_writes_nothing() {
     let of = |id: &str| requests.iter().filter(|one| one.member.as_deref() == Some(id)).count();
     let assumed = requests.iter().filter(|one| one.operation == "AssumeRole");
     assert_eq!(assumed.count(), 2, "the own account is read as it is");
-    // Two listings, and one call for each of three policies.
-    assert_eq!((of(BUILD), of(DATA)), (5, 5));
+    // Six listings, and one call for each of three policies.
+    assert_eq!((of(BUILD), of(DATA)), (9, 9));
 }
 
 #[test]
