@@ -283,10 +283,13 @@ fn still_used(
 ) -> Option<Problem> {
     let users = readings.iter().flat_map(|(_, reading)| &reading.entities);
     let user = users.filter(|user| user.json_path() != path).find(|user| {
-        user.mentions().iter().any(|(_, arn)| !arn.is_empty() && *arn == removed.arn())
+        let is_it = |(kind, key): &(&'static Kind, &str)| {
+            std::ptr::eq(*kind, removed.kind()) && *key == removed.key()
+        };
+        user.mentions().iter().any(is_it)
     })?;
     let user = user.json_path();
-    Some(Problem::at(path, format!("it is gone, and `{}` still names its ARN", visible(&user))))
+    Some(Problem::at(path, format!("it is gone, and `{}` still names it", visible(&user))))
 }
 
 /// A reading of everything there is.

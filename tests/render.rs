@@ -499,7 +499,7 @@ mod terraform {
         let checkout = Checkout::new();
         checkout.remove("policies/upload.json");
         checkout.refuses(&[
-            "error: `policies/upload.json`: it is gone, and `roles/deploy.json` still names its ARN",
+            "error: `policies/upload.json`: it is gone, and `roles/deploy.json` still names it",
         ]);
         checkout.edit_json(JSON, |role| role["AttachedManagedPolicies"] = json!([]));
         checkout.render(&[]).is(0).says(&[&format!("  `{POLICY}`")]);
