@@ -18,6 +18,10 @@ use crate::terraform::evaluate::{Facts, TextFile};
 impl<'a> Steps<'a> {
     /// Notes what entities mention that were not read: their files are as they were.
     pub(super) fn refer_to_unread(&mut self, inventory: &Inventory) -> anyhow::Result<()> {
+        // Of a full export nothing is missing that was asked for, and reading all files again is dear.
+        if inventory.readings.iter().all(|(_, reading)| reading.named.is_none()) {
+            return Ok(());
+        }
         let mut seen = HashSet::new();
         for (kind, reading) in &inventory.readings {
             let mut bases = Vec::new();
