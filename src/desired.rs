@@ -930,6 +930,11 @@ fn resource(
     if ignored.contains("all") {
         ignored.extend(of.written.iter().map(|name| (*name).to_owned()));
     }
+    let is_given = |name: &str| {
+        arguments.get(name).is_some_and(|node| !matches!(node.content, Content::Scalar(Json::Null)))
+    };
+    let computed = of.computed.iter().filter(|name| !is_given(name));
+    ignored.extend(computed.map(|name| (*name).to_owned()));
     let is_left_out = |name: &str, node: &Node| match &node.content {
         Content::Scalar(value) | Content::Computed { value, .. } => is_default(of, name, value),
         Content::List(items) => items.is_empty() && !of.sets.contains(&name),

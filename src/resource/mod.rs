@@ -180,6 +180,8 @@ pub struct ResourceType {
     /// What the provider takes where an argument is not given, unless that is an empty value.
     pub defaults: &'static [(&'static str, &'static str)],
     pub written: &'static [&'static str],
+    /// Written arguments that stay what AWS has where a file does not give them.
+    pub computed: &'static [&'static str],
     /// Written arguments that a file may leave to the provider's block: they are not compared.
     pub of_provider: &'static [&'static str],
     /// Arguments that are never written, each with the reason.
@@ -200,6 +202,7 @@ impl ResourceType {
         also_declared_by: &[],
         defaults: &[],
         written: &[],
+        computed: &[],
         of_provider: &[],
         left_out: &[("id", "the provider computes it")],
         each: None,

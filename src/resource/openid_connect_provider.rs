@@ -32,6 +32,7 @@ pub static KIND: Kind = Kind {
         identity: &["url"],
         sets: &["client_id_list"],
         written: &["client_id_list", "tags", "thumbprint_list", "url"],
+        computed: &["thumbprint_list"],
         left_out: &[
             ("id", "the provider computes it"),
             ("tags_all", "the provider computes it from `tags`"),

@@ -37,6 +37,7 @@ pub static KIND: Kind = Kind {
         import_id: "ACCOUNT_ID",
         identity: &["email"],
         written: &["email", "name", "parent_id", "tags"],
+        computed: &["parent_id"],
         left_out: &[
             ("close_on_deletion", "concerns Terraform's own delete; AWS holds no such value"),
             ("create_govcloud", "only the creation of the account takes it"),

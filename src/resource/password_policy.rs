@@ -28,7 +28,6 @@ pub static KIND: Kind = Kind {
     resource_types: &[ResourceType {
         name: "aws_iam_account_password_policy",
         import_id: "iam-account-password-policy",
-        // What is computed where it is absent is off, unless somebody turned it on.
         defaults: &[
             ("allow_users_to_change_password", "true"),
             ("hard_expiry", "false"),
@@ -45,6 +44,15 @@ pub static KIND: Kind = Kind {
             "hard_expiry",
             "max_password_age",
             "minimum_password_length",
+            "password_reuse_prevention",
+            "require_lowercase_characters",
+            "require_numbers",
+            "require_symbols",
+            "require_uppercase_characters",
+        ],
+        computed: &[
+            "hard_expiry",
+            "max_password_age",
             "password_reuse_prevention",
             "require_lowercase_characters",
             "require_numbers",

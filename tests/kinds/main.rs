@@ -301,8 +301,63 @@ fn every_kind_goes_round() {
     module.apply();
     assert_eq!(module.plan().actions(), [""; 0]);
 
+    what_files_leave_to_aws_is_no_edit(&repository, &module, &emulator);
     edits_go_to_aws(&repository, &module, &emulator);
     events_are_written_between_comments(&repository, &module, &emulator);
+}
+
+/// Arguments that the provider takes from AWS where a file does not give them may go from the files:
+/// nothing is pending, and nothing is planned.
+fn what_files_leave_to_aws_is_no_edit(
+    repository: &Repository,
+    module: &Module,
+    emulator: &Emulator,
+) {
+    let before = repository.tree();
+    let mut went = BTreeSet::new();
+    for (path, content) in files_in(&before, "terraform/") {
+        let shorter = without_computed(&content, &mut went);
+        if shorter != content {
+            repository.write(&path, &shorter);
+        }
+    }
+    let computed = KINDS
+        .iter()
+        .flat_map(|kind| kind.resource_types)
+        .flat_map(|of| of.computed.iter().map(|name| (of.name.to_owned(), (*name).to_owned())));
+    assert_eq!(went, computed.collect());
+    let summary = assert_export_changes(repository, emulator, &[]);
+    assert_eq!(summary.names("pending"), [""; 0]);
+    assert_eq!(module.plan().actions(), [""; 0]);
+    for (path, content) in files_in(&before, "terraform/") {
+        repository.write(&path, &content);
+    }
+}
+
+/// A file without its computed arguments; adds which went.
+fn without_computed(content: &str, went: &mut BTreeSet<(String, String)>) -> String {
+    let types = || KINDS.iter().flat_map(|kind| kind.resource_types);
+    let (mut kept, mut of, mut is_within) = (String::new(), None, false);
+    for line in content.lines() {
+        if let Some(rest) = line.strip_prefix("resource \"") {
+            of = types().find(|of| rest.starts_with(&format!("{}\"", of.name)));
+        }
+        let computed = of.and_then(|of| {
+            let name = line.strip_prefix("  ")?.split(' ').next()?;
+            of.computed.contains(&name).then(|| (of.name.to_owned(), name.to_owned()))
+        });
+        let is_first = computed.is_some();
+        went.extend(computed);
+        if is_first {
+            is_within = line.ends_with('[');
+        } else if is_within {
+            is_within = line != "  ]";
+        } else {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 /// What people edit is pending until it is applied, and then comes back as raw JSON alone.
