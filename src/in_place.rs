@@ -67,7 +67,9 @@ impl Edit<'_> {
             let moved = || self.found.moved.get(&known.identity);
             match self.found.places.get(&known.identity).or_else(moved) {
                 Some(index) => {
-                    self.edit_resource(self.desired.at(*index), known, &mut edits)?;
+                    let declared = self.desired.at(*index);
+                    self.edit_resource(declared, known, &mut edits)?;
+                    self.edit_import(declared, known, &mut edits);
                 }
                 None if self.is_covered(&known.identity) => {}
                 None => new.push(known),
@@ -134,6 +136,27 @@ impl Edit<'_> {
             self.edit_argument(declared, known, desired, base, name, edits)?;
         }
         Ok(())
+    }
+
+    /// What an account has one of stays the same resource when AWS gives it another ID.
+    fn edit_import(&self, declared: &Declared, known: &KnownResource, edits: &mut Edits) {
+        let address = known.address.to_string();
+        let id = self.body.declarations().find(|(of, _)| of.to_string() == address);
+        let Some((_, Some(id))) = id.filter(|_| known.named_by.is_empty()) else { return };
+        if declared.import_ids.iter().any(|of| of == id) {
+            return;
+        }
+        for file in self.desired.files() {
+            for import in file.imports() {
+                let is_its = import.to.is_some_and(|to| to.to_string() == declared.full_address);
+                if let Some(value) = import.id.filter(|value| is_its && is_literal(value.source()))
+                {
+                    let text = format::expression(&Expression::from(id));
+                    let splice = Splice { file: None, span: value.span(), text };
+                    edits.splices.entry(file.path().to_owned()).or_default().push(splice);
+                }
+            }
+        }
     }
 
     fn edit_argument(
@@ -494,6 +517,11 @@ fn renamed<'a>(mut block: Block<'a>, addresses: &BTreeMap<String, String>) -> Bl
     }
     block.blocks = block.blocks.into_iter().map(|nested| renamed(nested, addresses)).collect();
     block
+}
+
+/// Whether a text in quotes holds nothing that Terraform evaluates.
+fn is_literal(source: &str) -> bool {
+    source.starts_with('"') && !source.contains("${") && !source.contains("%{")
 }
 
 /// Whether blocks hold the same arguments and blocks, whatever their values.
