@@ -63,8 +63,8 @@ impl CommitMessage {
             author: author(&last.actor, account),
             author_time: last.time.as_ref().map(|time| time.seconds),
             text: match records {
-                [record] => one(record, &place),
-                _ => several(records, &place),
+                [record] => one(record, &place, kinds),
+                _ => several(records, &place, kinds),
             },
         }
     }
@@ -72,11 +72,12 @@ impl CommitMessage {
     /// The message of a commit to the branch of a conflict.
     pub fn of_conflict(
         records: &[Record],
+        kinds: &[KindSummary],
         kind: &str,
         name: &str,
         one_of: Option<&str>,
     ) -> CommitMessage {
-        let message = CommitMessage::new(records, &[], one_of);
+        let message = CommitMessage::new(records, kinds, one_of);
         let place = one_of.map(|account| format!(" {account}")).unwrap_or_default();
         match records {
             [] => CommitMessage {
@@ -115,18 +116,18 @@ fn export(kinds: &[KindSummary]) -> String {
     }
 }
 
-fn one(record: &Record, place: &str) -> String {
-    let full = format!("{}{place}: {}", service(record), call(record));
+fn one(record: &Record, place: &str, kinds: &[KindSummary]) -> String {
+    let full = format!("{}{place}: {}", service(record), call(record, kinds));
     let mut out = subject(&full);
     if out != full {
         let _ = write!(out, "\n\n{full}");
     }
-    let _ = write!(out, "\n\n{}\n\n", sentence(record));
+    let _ = write!(out, "\n\n{}\n\n", sentence(record, kinds));
     trailers(&mut out, record);
     out
 }
 
-fn several(records: &[Record], place: &str) -> String {
+fn several(records: &[Record], place: &str, kinds: &[KindSummary]) -> String {
     let mut services: Vec<_> = records.iter().map(service).collect();
     services.sort_unstable();
     services.dedup();
@@ -140,7 +141,7 @@ fn several(records: &[Record], place: &str) -> String {
     out.push_str("\n\n");
     for record in records.iter().take(EVENTS_SHOWN) {
         let actor = clean(&record.actor.name, LONGEST_NAME);
-        let _ = writeln!(out, "- {}, by {actor}", call(record));
+        let _ = writeln!(out, "- {}, by {actor}", call(record, kinds));
     }
     if let more @ 1.. = records.len().saturating_sub(EVENTS_SHOWN) {
         let _ = writeln!(out, "- and {more} more");
@@ -163,30 +164,35 @@ fn service(record: &Record) -> &'static str {
     match record.service() {
         "iam" => "iam",
         "organizations" => "organizations",
+        "sso" => "sso",
         _ => "aws",
     }
 }
 
 /// `AttachRolePolicy on role deploy`.
-fn call(record: &Record) -> String {
+fn call(record: &Record, kinds: &[KindSummary]) -> String {
     let name = at_line_start(&clean(&record.name, LONGEST_NAME));
-    match noun(record) {
+    match noun(record, kinds) {
         Some(noun) => format!("{name} on {noun}"),
         None => name,
     }
 }
 
 /// `role deploy`: the first entity that the record touched.
-fn noun(record: &Record) -> Option<String> {
+fn noun(record: &Record, kinds: &[KindSummary]) -> Option<String> {
     let Touched::These(hits) = touched(record) else { return None };
     let hit = hits.first()?;
     let kind = KINDS.iter().find(|kind| kind.plural == hit.kind)?;
-    let (one, name) = kind.noun(hit.key.as_deref()?);
+    let key = hit.key.as_deref()?;
+    let (one, name) = kind.noun(key);
+    // A key may be but an ID, whose entity has a name.
+    let mut seen = kinds.iter().filter(|of| of.kind == kind.plural).flat_map(|of| &of.standings);
+    let name = seen.find(|entity| entity.key == key).map_or(name, |entity| entity.name.as_str());
     Some(format!("{one} {}", clean(name, LONGEST_NAME)))
 }
 
 /// `alice@example.com attached arn:aws:iam::aws:policy/AdministratorAccess.`
-fn sentence(record: &Record) -> String {
+fn sentence(record: &Record, kinds: &[KindSummary]) -> String {
     let actor = at_line_start(&clean(&record.actor.name, LONGEST_NAME));
     let mut deeds = KINDS.iter().flat_map(|kind| kind.deeds);
     let deed = deeds.find(|(call, ..)| *call == record.name).and_then(|(_, name, done)| {
@@ -195,7 +201,7 @@ fn sentence(record: &Record) -> String {
     });
     match deed {
         Some(deed) => format!("{actor} {deed}."),
-        None => format!("{actor} called {}.", call(record)),
+        None => format!("{actor} called {}.", call(record, kinds)),
     }
 }
 
@@ -358,6 +364,7 @@ mod tests {
 
     use super::*;
     use crate::event::{Content, Invocation, scope_of};
+    use crate::summary::{EntityStanding, Standing};
 
     fn record(value: Value) -> Record {
         Record::parse(&value).expect("a record")
@@ -456,8 +463,37 @@ mod tests {
         let two = text(&[alice("1"), alice("2")]);
         assert!(two.starts_with("iam 111122223333: 2 changes by alice@example.com\n\n"), "{two}");
         assert_eq!(text(&[]), "export 111122223333: files of the module changed\n");
-        let conflict = CommitMessage::of_conflict(&[], "role", "deploy", Some("111122223333"));
+        let conflict = CommitMessage::of_conflict(&[], &[], "role", "deploy", Some("111122223333"));
         assert_eq!(conflict.text, "conflict 111122223333: AWS's version of role deploy\n");
+    }
+
+    #[test]
+    fn an_entity_that_a_record_names_by_id_goes_by_its_name() {
+        let arn = "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0000000000000001";
+        let record = record(json!({
+            "eventSource": "sso.amazonaws.com", "eventName": "UpdatePermissionSet",
+            "requestParameters": {"permissionSetArn": arn},
+        }));
+        let records = [record];
+        let Touched::These(hits) = touched(&records[0]) else { panic!("touches nothing") };
+        let standing = EntityStanding {
+            key: hits[0].key.clone().expect("a key"),
+            name: "Admin #1".to_owned(),
+            terraform_path: String::new(),
+            standing: Standing::InStep,
+            detail: None,
+        };
+        let kind =
+            KindSummary { kind: hits[0].kind, standings: vec![standing], ..KindSummary::default() };
+        let text = |kinds: &[KindSummary]| CommitMessage::new(&records, kinds, None).text;
+        let named = text(&[kind]);
+        assert!(
+            named.starts_with("sso: UpdatePermissionSet on permission set Admin \\u{23}1\n\n"),
+            "{named}"
+        );
+        let unknown = text(&[]);
+        assert!(unknown.starts_with("sso: UpdatePermissionSet on permission set "), "{unknown}");
+        assert!(unknown.contains("ps-0000000000000001"), "{unknown}");
     }
 
     #[test]

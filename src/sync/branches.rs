@@ -169,6 +169,7 @@ impl Run<'_> {
             };
             let commit = signed(CommitMessage::of_conflict(
                 &records,
+                &self.outcome.summary.kinds,
                 found.kind.name,
                 &found.name,
                 self.named_account(),

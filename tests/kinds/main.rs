@@ -420,6 +420,8 @@ fn events_are_written_between_comments(
         let found: BTreeSet<_> = names.lines().map(described).collect();
         let expected = change.files.iter().map(|file| (*file).to_owned()).collect();
         assert_eq!(found, expected, "{} {}\n{told}", change.action, change.request);
+        let subject = bare.git(&["log", "-1", "--format=%s", "main"]);
+        assert!(!subject.contains("ps-"), "an ID in place of a name: {subject}");
     }
     let named = KINDS.iter().flat_map(|kind| kind.named_permissions).copied();
     assert_eq!(&owned(named) - &called, BTreeSet::new(), "permissions that no event needs");
