@@ -187,8 +187,12 @@ fn noun(record: &Record, kinds: &[KindSummary]) -> Option<String> {
     let (one, name) = kind.noun(key);
     // A key may be but an ID, whose entity has a name.
     let mut seen = kinds.iter().filter(|of| of.kind == kind.plural).flat_map(|of| &of.standings);
-    let name = seen.find(|entity| entity.key == key).map_or(name, |entity| entity.name.as_str());
-    Some(format!("{one} {}", clean(name, LONGEST_NAME)))
+    let entity = seen.find(|entity| entity.key == key);
+    let name = clean(entity.map_or(name, |entity| entity.name.as_str()), LONGEST_NAME);
+    Some(match entity.and_then(|entity| entity.title.as_deref()) {
+        Some(title) => format!("{one} {} ({name})", clean(title, LONGEST_NAME)),
+        None => format!("{one} {name}"),
+    })
 }
 
 /// `alice@example.com attached arn:aws:iam::aws:policy/AdministratorAccess.`
@@ -479,6 +483,7 @@ mod tests {
         let standing = EntityStanding {
             key: hits[0].key.clone().expect("a key"),
             name: "Admin #1".to_owned(),
+            title: None,
             terraform_path: String::new(),
             standing: Standing::InStep,
             detail: None,

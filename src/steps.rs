@@ -260,6 +260,7 @@ impl<'a> Steps<'a> {
             if let Some(summary) = summary.filter(|_| is_whole) {
                 summary.standings.push(EntityStanding {
                     key: declared.full_address.clone(),
+                    title: None,
                     name: name.to_owned(),
                     terraform_path: declared.file.clone(),
                     standing: Standing::Pending,

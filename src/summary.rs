@@ -85,6 +85,8 @@ pub struct KindSummary {
 pub struct EntityStanding {
     pub key: String,
     pub name: String,
+    /// What people call it, where its name is an ID.
+    pub title: Option<String>,
     /// The file named after it.
     pub terraform_path: String,
     pub standing: Standing,
@@ -366,11 +368,13 @@ impl KindSummary {
     /// Notes where an entity stands.
     pub fn stands(&mut self, entity: &dyn Entity, standing: Standing, detail: Option<String>) {
         let (key, name) = (entity.key().to_owned(), entity.name().to_owned());
+        let title = entity.names().get(1).map(|&title| title.to_owned());
         let terraform_path = entity.terraform_path();
         match self.standings.last_mut() {
             Some(last) if last.key == key => (last.standing, last.detail) = (standing, detail),
             _ => {
-                self.standings.push(EntityStanding { key, name, terraform_path, standing, detail })
+                let entity = EntityStanding { key, name, title, terraform_path, standing, detail };
+                self.standings.push(entity);
             }
         }
     }
