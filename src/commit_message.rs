@@ -162,6 +162,7 @@ fn subject(full: &str) -> String {
 
 fn service(record: &Record) -> &'static str {
     match record.service() {
+        "account" => "account",
         "iam" => "iam",
         "organizations" => "organizations",
         "sso" => "sso",

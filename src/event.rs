@@ -486,6 +486,7 @@ type OfNoKind = [(&'static str, &'static str)];
 
 const ACCOUNT_SETTING: &str = "this setting of the account is not exported";
 const APPLICATION: &str = "applications of IAM Identity Center are not exported";
+const CONTACT: &str = "of accounts, contacts are not exported";
 const CREDENTIAL: &str = "credentials are not exported";
 const DELEGATION: &str =
     "delegation requests are not exported; what is done with one is recorded itself";
@@ -494,13 +495,27 @@ const INVITATION: &str = "invitations are not exported";
 const MFA_DEVICE: &str = "MFA devices are not exported";
 const PROVISIONING: &str =
     "provisioning changes roles in accounts, of which IAM has events, and no permission set";
+const REGION: &str = "which regions an account uses is not exported";
 const SERVER_CERTIFICATE: &str = "server certificates are not exported";
 const SERVICE_ACCESS: &str = "access of AWS services is not exported";
 const SIGN_IN: &str = "people who sign in change nothing";
 
 /// What may change something and concerns no kind.
-static OF_NO_KIND: &[(&str, &OfNoKind)] =
-    &[("iam", IAM), ("organizations", ORGANIZATIONS), ("sso", IDENTITY_CENTER)];
+static OF_NO_KIND: &[(&str, &OfNoKind)] = &[
+    ("account", ACCOUNT),
+    ("iam", IAM),
+    ("organizations", ORGANIZATIONS),
+    ("sso", IDENTITY_CENTER),
+];
+
+static ACCOUNT: &OfNoKind = &[
+    ("DeleteAlternateContact", CONTACT),
+    ("DisableRegion", REGION),
+    ("EnableRegion", REGION),
+    ("PutAlternateContact", CONTACT),
+    ("PutContactInformation", CONTACT),
+    ("StartPrimaryEmailUpdate", "the address is what it was until the update is accepted"),
+];
 
 static IAM: &OfNoKind = &[
     ("AcceptDelegationRequest", DELEGATION),
@@ -727,6 +742,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn accounts_that_are_renamed_are_touched() {
+        let call = |name, request| Record {
+            source: "account.amazonaws.com".to_owned(),
+            account: Some("111122223333".to_owned()),
+            ..iam(name, request, json!(null))
+        };
+        let hit = |kind, key: Option<&str>| Hit { kind, key: key.map(str::to_owned) };
+        let renamed = json!({"accountId": "444455556666", "accountName": "x"});
+        let own = json!({"accountName": "x"});
+        for (request, key) in [(renamed, "444455556666"), (own, "111122223333")] {
+            let mut hits = vec![hit("organizations accounts", Some(key))];
+            // They have the names of their targets.
+            hits.push(hit("organizations policies", None));
+            assert_eq!(touched(&call("PutAccountName", request)), Touched::These(hits));
+        }
+        let unclear = call("AcceptPrimaryEmailUpdate", json!({"accountId": "4444"}));
+        assert_eq!(touched(&unclear), all("organizations accounts"));
+        for name in ["EnableRegion", "PutAlternateContact", "StartPrimaryEmailUpdate"] {
+            assert!(matches!(touched(&call(name, json!({}))), Touched::Nothing(_)), "{name}");
+        }
+        assert_eq!(touched(&call("PutSomethingNew", json!({}))), Touched::Everything);
     }
 
     #[test]

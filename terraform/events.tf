@@ -1,12 +1,12 @@
-# The rule that passes on what happens to IAM, Organizations and IAM Identity Center. Denied calls come
-# too; the function passes over them.
+# The rule that passes on what happens to IAM, Organizations, IAM Identity Center and accounts.
+# Denied calls come too; the function passes over them.
 
 resource "aws_cloudwatch_event_rule" "events" {
   name        = "${var.name}-events"
   description = "Changes of IAM and Organizations, to be written to Git"
 
   event_pattern = jsonencode({
-    source      = ["aws.iam", "aws.organizations", "aws.sso"]
+    source      = ["aws.account", "aws.iam", "aws.organizations", "aws.sso"]
     detail-type = ["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"]
     # Whoever signs in through IAM Identity Center changes nothing.
     detail = { eventName = [{ anything-but = ["Authenticate", "Federate", "Logout"] }] }

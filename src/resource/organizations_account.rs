@@ -88,6 +88,19 @@ pub static KIND: Kind = Kind {
                 read: |id, _| organization::tagged(id, organization::is_account_id),
             }]),
         ),
+        // Of the service that manages accounts; it names none if it is the caller's own.
+        Action {
+            service: "account",
+            names: &["AcceptPrimaryEmailUpdate", "PutAccountName"],
+            touches: Touches::Named(&[Key {
+                place: Place::Request(&["accountId"]),
+                read: |id, own| match (id, own) {
+                    ("", Some(own)) => organization::account_key(own, None),
+                    _ => organization::account_key(id, None),
+                },
+            }]),
+            is_reported: false,
+        },
         // Which account it is stands in none of these.
         Action::organizations(
             &[
@@ -119,7 +132,10 @@ pub static KIND: Kind = Kind {
             }]),
         ),
     ],
-    deeds: &[("MoveAccount", "destinationParentId", "moved it to")],
+    deeds: &[
+        ("MoveAccount", "destinationParentId", "moved it to"),
+        ("PutAccountName", "accountName", "gave the account the name"),
+    ],
     parts: &[],
     parse: super::parse::<OrganizationsAccount>,
 };

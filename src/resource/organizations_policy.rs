@@ -99,6 +99,13 @@ pub static KIND: Kind = Kind {
             &["AttachPolicy", "DeletePolicy", "DetachPolicy", "UpdatePolicy"],
             Touches::Named(&[Key { place: Place::Request(&["policyId"]), read: id_in_record }]),
         ),
+        // Of the service that manages accounts. The raw JSON has the names of targets.
+        Action {
+            service: "account",
+            names: &["PutAccountName"],
+            touches: Touches::All,
+            is_reported: false,
+        },
         Action::organizations(
             &["CreatePolicy"],
             Touches::Named(&[Key {

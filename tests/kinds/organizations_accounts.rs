@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::organizational_units::{BESIDE, LONG, MIDDLE, TOP};
 use super::support::raw_json::ACCOUNT;
-use super::{Cases, Change, Edit, organizations, tags};
+use super::{Cases, Change, Edit, change, organizations, tags};
 
 pub static CASES: Cases = Cases {
     kind: "organizations accounts",
@@ -86,6 +86,15 @@ fn changes() -> Vec<Change> {
             "UntagResource",
             json!({ "ResourceId": "444455556670", "TagKeys": ["a"] }),
             both,
+        ),
+        change(
+            "account",
+            "PutAccountName",
+            &json!({ "AccountId": "444455556672", "AccountName": "renamed ${x}" }),
+            &[
+                "changed organizations_accounts/444455556672.json",
+                "changed terraform/organizations_account.444455556672.tf",
+            ],
         ),
         organizations(
             "RemoveAccountFromOrganization",

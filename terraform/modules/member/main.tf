@@ -34,7 +34,7 @@ resource "aws_cloudwatch_event_rule" "forward" {
   tags        = local.tags
 
   event_pattern = jsonencode({
-    source      = ["aws.iam", "aws.organizations", "aws.sso"]
+    source      = ["aws.account", "aws.iam", "aws.organizations", "aws.sso"]
     detail-type = ["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"]
     # Whoever signs in through IAM Identity Center changes nothing.
     detail = { eventName = [{ anything-but = ["Authenticate", "Federate", "Logout"] }] }
