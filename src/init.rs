@@ -15,6 +15,7 @@ use crate::desired::Desired;
 use crate::directory::Directory;
 use crate::error::Refused;
 use crate::module::{Module, PROVIDER_FILE, VERSIONS, VERSIONS_FILE, provider};
+use crate::settings::accounts::folder_of;
 use crate::settings::file::FILE_NAME;
 use crate::settings::values::Prefix;
 
@@ -173,18 +174,25 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     let prefix = settings.prefix.as_ref().map(Prefix::as_str);
     let folder = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
     let terraform_folder = format!("{folder}terraform");
+    // The file stays as it is when another account is laid out.
+    let is_one_of_several = settings.prefix.as_ref() == Some(&folder_of(&settings.account.id));
+    let owned_folder = match is_one_of_several {
+        true => "accounts/*/terraform",
+        false => &terraform_folder,
+    };
     let state_key = format!("{folder}terraform.tfstate");
     let title = prefix.map(|prefix| format!(" {prefix}")).unwrap_or_default();
     let slug = prefix.map(|prefix| format!("-{}", prefix.replace(['/', '.'], "-")));
     let program = settings.program.as_ref();
     let protected = protected(settings);
-    let values: [(&str, Option<&str>); 19] = [
+    let values: [(&str, Option<&str>); 20] = [
         ("account", Some(&settings.account.id)),
         ("apply_role", Some(&settings.apply_role)),
         ("branch", Some(&settings.branch)),
         ("environment", settings.environment.as_deref()),
         ("export_role", Some(&settings.export_role)),
         ("folder", Some(&folder)),
+        ("owned_folder", Some(owned_folder)),
         ("owns", Some(if settings.team.is_some() { "" } else { "# " })),
         ("plan_role", Some(&settings.plan_role)),
         ("prefix", prefix),
