@@ -15,6 +15,8 @@ use super::cloudtrail::{ACCOUNT, Actor, Call, Record, Trail};
 use super::python::Emulator;
 use super::random::Random;
 
+mod people;
+
 /// How many names there are of each kind.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,6 +24,8 @@ pub struct Options {
     pub policies: usize,
     pub instance_profiles: usize,
     pub organizations_policies: usize,
+    pub users: usize,
+    pub groups: usize,
     /// How many of a hundred operations are ones that AWS refuses, besides those that happen to be.
     pub refused: u32,
 }
@@ -33,6 +37,8 @@ impl Default for Options {
             policies: 5,
             instance_profiles: 4,
             organizations_policies: 4,
+            users: 4,
+            groups: 4,
             refused: 4,
         }
     }
@@ -124,15 +130,20 @@ fn organizations_policy_arn(id: &str) -> String {
 /// What the account holds, as far as the next calls depend on it.
 #[derive(Default)]
 struct Account {
-    roles: BTreeMap<String, Role>,
+    roles: BTreeMap<String, Principal>,
+    users: BTreeMap<String, Principal>,
+    groups: BTreeMap<String, Principal>,
+    /// Users and groups that they are in.
+    memberships: BTreeSet<(String, String)>,
     policies: BTreeMap<String, Policy>,
     /// The role in each.
     profiles: BTreeMap<String, Option<String>>,
     organizations_policies: BTreeMap<String, OrganizationsPolicy>,
 }
 
+/// A role, user or group.
 #[derive(Default)]
-struct Role {
+struct Principal {
     inline: BTreeSet<String>,
     attached: BTreeSet<String>,
     boundary: Option<String>,
@@ -157,9 +168,8 @@ impl Account {
     }
 
     fn is_used(&self, arn: &str) -> bool {
-        self.roles
-            .values()
-            .any(|role| role.attached.contains(arn) || role.boundary.as_deref() == Some(arn))
+        let mut all = self.roles.values().chain(self.users.values()).chain(self.groups.values());
+        all.any(|it| it.attached.contains(arn) || it.boundary.as_deref() == Some(arn))
     }
 }
 
@@ -208,6 +218,19 @@ const OPERATIONS: &[(usize, Operation)] = &[
     (3, History::detach_organizations_policy),
     (2, History::tag_organizations_policy),
     (2, History::untag_organizations_policy),
+    (8, History::create_person),
+    (3, History::delete_person),
+    (5, History::update_person),
+    (5, History::put_persons_policy),
+    (2, History::delete_a_persons_policy),
+    (6, History::attach_to_person),
+    (3, History::detach_from_a_person),
+    (3, History::put_user_permissions_boundary),
+    (2, History::delete_user_permissions_boundary),
+    (2, History::tag_user),
+    (1, History::untag_user),
+    (6, History::join_group),
+    (3, History::leave_a_group),
 ];
 
 /// A random history that goes on for as long as it is asked to.
@@ -300,7 +323,7 @@ impl History {
                 json!({"permissionsBoundaryType": "Policy", "permissionsBoundaryArn": arn});
         }
         self.record("iam", "CreateRole", request, Ok(json!({"role": role})));
-        self.account.roles.insert(name, Role { boundary, ..Role::default() });
+        self.account.roles.insert(name, Principal { boundary, ..Principal::default() });
         Some(())
     }
 
@@ -430,8 +453,8 @@ impl History {
     }
 
     /// A role that has some of something, and one of it.
-    fn role_with(&mut self, parts: fn(&Role) -> Vec<String>) -> Option<(String, String)> {
-        let of_role = |(name, role): (&String, &Role)| -> Vec<(String, String)> {
+    fn role_with(&mut self, parts: fn(&Principal) -> Vec<String>) -> Option<(String, String)> {
+        let of_role = |(name, role): (&String, &Principal)| -> Vec<(String, String)> {
             parts(role).into_iter().map(|part| (name.clone(), part)).collect()
         };
         let all: Vec<_> = self.account.roles.iter().flat_map(of_role).collect();
@@ -490,6 +513,7 @@ impl History {
                 self.delete_boundary(&role);
             }
         }
+        self.take_from_people(&arn);
         for version in versions {
             if self.account.policies[&name].default != version {
                 self.delete_version(&name, &version);
