@@ -173,6 +173,8 @@ pub fn init(settings: &InitSettings) -> anyhow::Result<Vec<File>> {
 fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     let prefix = settings.prefix.as_ref().map(Prefix::as_str);
     let folder = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
+    // Where the folders of other accounts lie.
+    let siblings = prefix.and_then(|prefix| Some(prefix.rsplit_once('/')?.0));
     let terraform_folder = format!("{folder}terraform");
     // The file stays as it is when another account is laid out.
     let is_one_of_several = settings.prefix.as_ref() == Some(&folder_of(&settings.account.id));
@@ -185,13 +187,14 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     let slug = prefix.map(|prefix| format!("-{}", prefix.replace(['/', '.'], "-")));
     let program = settings.program.as_ref();
     let protected = protected(settings);
-    let values: [(&str, Option<&str>); 20] = [
+    let values: [(&str, Option<&str>); 22] = [
         ("account", Some(&settings.account.id)),
         ("apply_role", Some(&settings.apply_role)),
         ("branch", Some(&settings.branch)),
         ("environment", settings.environment.as_deref()),
         ("export_role", Some(&settings.export_role)),
         ("folder", Some(&folder)),
+        ("one", siblings.map(|_| "")),
         ("owned_folder", Some(owned_folder)),
         ("owns", Some(if settings.team.is_some() { "" } else { "# " })),
         ("plan_role", Some(&settings.plan_role)),
@@ -200,6 +203,7 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
         ("program_url", Some(program.map_or("", |program| &program.url))),
         ("protected", protected.as_deref()),
         ("region", Some(&settings.region)),
+        ("siblings", siblings),
         ("slug", Some(slug.as_deref().unwrap_or_default())),
         ("state_bucket", Some(&settings.state_bucket)),
         ("state_key", Some(&state_key)),

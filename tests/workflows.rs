@@ -436,6 +436,21 @@ fn one_account_of_several_goes_around_below_its_folder() {
     place.run("drift", "schedule").succeeded();
     assert!(place.api.world().issues.is_empty());
 
+    // What lies below another account's folder is nothing to this one.
+    place.branch("topic");
+    std::fs::create_dir_all(place.checkout().join("accounts/10/terraform")).expect("a folder");
+    place.write("accounts/10/terraform/main.tf", "");
+    place.commit("Change another account");
+    let others = place.plan("o/n");
+    let skipped = ["check", "comment", "plan"].map(|job| (job, "skipped"));
+    let mut results = others.results();
+    results.sort_unstable();
+    assert_eq!(results, [&skipped[..2], &[("concerned", "success")], &skipped[2..]].concat());
+    place.branch("topic");
+    place.write("README.md", "What holds for all accounts.\n");
+    place.commit("Change what is no account's");
+    place.plan("o/n").succeeded();
+
     place.branch("topic");
     place.edit("accounts/1/roles/deploy.json", "Deploys", "Deploys it");
     place.commit("Change the mirror alone");
