@@ -86,7 +86,15 @@ fn affected(
     is_meant: impl Fn(Action) -> bool,
 ) -> impl Iterator<Item = (&str, &Value)> {
     let changes = plan.managed().filter(move |change| is_meant(change.action()));
+    let changes = changes.filter(|change| !is_empty(&change.resource_type, &change.change.before));
     changes.map(|change| (change.resource_type.as_str(), &change.change.before))
+}
+
+/// Whether a resource is about nothing any more, such as a user's membership in groups that AWS has
+/// ended: Terraform keeps it, and destroying it calls nothing.
+fn is_empty(found: &str, values: &Value) -> bool {
+    let list = resource_type(found).and_then(|(_, described)| values.get(described.each?));
+    list.and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
 /// How many entities there are among resources: what hangs on another of them is a part of it.
@@ -200,6 +208,20 @@ mod tests {
         assert_eq!(count(&roles(&["delete"], 3, 5)), 1);
         assert_eq!(count(&roles(&["delete"], 4, 4)), 2);
         assert_eq!(count(&roles(&["forget"], 1, 4)), 1);
+    }
+
+    #[test]
+    fn memberships_that_aws_ended_are_not_destroyed() {
+        let memberships = |groups: Value| {
+            let membership = |index: usize| {
+                let values = json!({ "user": format!("u{index}"), "groups": groups });
+                change("aws_iam_user_group_membership", &["delete"], values, Value::Null)
+            };
+            plan((0..9).map(membership))
+        };
+        assert_passed(&RULE, &memberships(json!([])));
+        assert_refused(&RULE, &memberships(json!(["admins"])), "9 entities");
+        assert_refused(&RULE, &memberships(Value::Null), "9 entities");
     }
 
     #[test]
