@@ -217,7 +217,9 @@ mod tests {
                 let values = json!({ "user": format!("u{index}"), "groups": groups });
                 change("aws_iam_user_group_membership", &["delete"], values, Value::Null)
             };
-            plan((0..9).map(membership))
+            let mut plan = plan((0..9).map(membership));
+            plan["prior_state"] = roles(&[], 0, 100)["prior_state"].clone();
+            plan
         };
         assert_passed(&RULE, &memberships(json!([])));
         assert_refused(&RULE, &memberships(json!(["admins"])), "9 entities");
