@@ -9,6 +9,7 @@ mod support;
 
 mod account_aliases;
 mod delegated_administrators;
+mod documented;
 mod groups;
 mod openid_connect_providers;
 mod organization_resource_policies;
