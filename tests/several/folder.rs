@@ -232,6 +232,28 @@ fn the_organization_is_read_where_it_can_be_and_refused_once() {
     let tree = case.tree();
     assert!(tree.has(&format!("accounts/{BUILD}/scps/p-aaaaaaaa.json")));
     assert!(!tree.has(&format!("accounts/{ACCOUNT}/scps/p-aaaaaaaa.json")));
+
+    // For once nobody says which account that is: no other takes its place.
+    let before = case.tree();
+    let fault = Fault::new("DescribeOrganization", How::Code("ServiceException"));
+    case.aws.world().faults.push(fault);
+    case.export(&[]).failed_saying(&["cannot find the accounts", "DescribeOrganization"]);
+    assert_eq!(case.tree(), before);
+}
+
+#[test]
+fn a_listing_without_accounts_is_no_success() {
+    let case = Case::new(organization(), "organization = true");
+    let all = [ACCOUNT, BUILD, DATA].join(",");
+    for arguments in
+        [&["--accounts", "ou-ab12-zzzzzzzz"][..], &["--accounts-exclude", &all], &["--quiet"]]
+    {
+        if arguments == ["--quiet"] {
+            case.aws.world().accounts.clear();
+        }
+        let said = case.export(arguments);
+        said.failed_saying(&["cannot find the accounts", "lists no active account"]);
+    }
 }
 
 #[test]
