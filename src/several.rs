@@ -18,6 +18,7 @@ use crate::error::hint_of;
 use crate::event::{Content, Record, scope_of};
 use crate::export;
 use crate::progress::Progress;
+use crate::resource::KINDS;
 use crate::scope::Scope;
 use crate::settings::accounts::{Accounts, FOLDER};
 use crate::settings::{ExportSettings, account_id};
@@ -130,13 +131,19 @@ impl Asked {
 }
 
 /// The account that a record makes somebody look at: where it happened, or, what happened to the
-/// organization, where that is read.
+/// organization or its Identity Center, where that is read.
 fn account_of<'a>(record: &'a Record, own: &'a str, found: Option<&'a Found>) -> &'a str {
     let account = record.account.as_deref().unwrap_or(own);
     match found.and_then(|found| found.reader.as_deref()) {
-        Some(reader) if record.service() == "organizations" => reader,
+        Some(reader) if is_of_organization(record.service()) => reader,
         _ => account,
     }
+}
+
+/// Whether what a service changes is read in one account alone, wherever it was changed.
+fn is_of_organization(service: &str) -> bool {
+    let kinds = KINDS.iter().filter(|kind| kind.is_of_organization());
+    kinds.flat_map(|kind| kind.actions).any(|action| action.service == service)
 }
 
 /// Progress: a bar for a terminal, else a line for each account.
@@ -197,12 +204,15 @@ mod tests {
             record(None, "iam", "TagRole"),
             record(Some("9"), "iam", "TagRole"),
             record(Some("9"), "organizations", "CreatePolicy"),
+            record(Some("2"), "sso", "UpdatePermissionSet"),
             Content::Account("8".to_owned()),
             record(Some("2"), "iam", "GetUser"),
         ];
         let asked = Asked::of(&contents, "1", Some(&found()));
         assert_eq!(asked.accounts.keys().collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(asked.accounts["1"].1.len(), 2);
+        assert_eq!(asked.accounts["1"].1.len(), 3);
+        let mut of_2 = asked.accounts["2"].1.iter();
+        assert!(of_2.all(|record| record.service() == "iam"), "its sets are read in 1");
         assert_eq!(asked.ignored, ["8", "9"].map(str::to_owned).into());
 
         let alone = Asked::of(&contents, "1", None);
