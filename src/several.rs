@@ -14,6 +14,7 @@ use futures::StreamExt;
 use tracing::{info, warn};
 
 use crate::aws::{CallError, Found, Members, Source};
+use crate::directory::Directory;
 use crate::error::hint_of;
 use crate::event::{Content, Record, scope_of};
 use crate::export;
@@ -76,7 +77,10 @@ async fn export_one(shared: Arc<Shared>, id: String) -> anyhow::Result<Summary> 
     let is_reader = found.reader.as_ref() == Some(&id);
     let coverage = settings.coverage.of_account(&id, is_reader);
     let settings = ExportSettings { coverage, ..settings.clone() };
-    export::export(&Source::Live(live), &settings).await
+    let mut summary = export::export(&Source::Live(live), &settings).await?;
+    let root = Directory::new(&settings.to, true);
+    summary.notes.extend(export::also_in_root(&root, &id)?);
+    Ok(summary)
 }
 
 /// What is asked of each account, and of how many accounts that nobody exports.

@@ -202,6 +202,10 @@ impl Run<'_> {
         let account = self.source.account();
         let (mut summary, read) = block_in_place(|| export::write(&tree, &options, account, read))?;
         seen.inventory = read;
+        if let Some(id) = self.named_account() {
+            let root = block_in_place(|| self.repository.tree(head, ""))?;
+            summary.notes.extend(block_in_place(|| export::also_in_root(&root, id))?);
+        }
         summary.to = self.repository.remote().to_string();
         if let Source::Live(live) = &seen.source {
             summary.calls = Some(live.calls());

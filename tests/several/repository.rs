@@ -156,6 +156,18 @@ fn each_account_is_a_commit_that_names_it_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
+fn an_export_in_the_root_is_told_in_the_run_of_its_account() {
+    let site = Site::new();
+    site.run(&["sync", "--quiet"]).succeeded();
+    let role = site.bare.files("main")[&format!("accounts/{BUILD}/roles/deploy.json")].clone();
+    let repository = git_server::Bare { path: site.bare.path() };
+    repository.commit("main", &[("roles/deploy.json", Some(&role))], "as it was");
+    let said = site.run(&["sync", "--quiet"]).succeeded();
+    let note = format!("note: account `{BUILD}`: an export of this account lies in the root, too");
+    assert!(said.stdout.contains(&note) && said.stdout.matches("note:").count() == 1, "{said}");
+}
+
+#[test]
 fn a_dry_run_and_a_recorded_event_are_by_account_too() {
     let site = Site::new();
     let said = site.run(&["sync", "--quiet", "--dry-run"]).succeeded();
