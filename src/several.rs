@@ -6,7 +6,6 @@
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -45,10 +44,12 @@ pub async fn export(
     settings: ExportSettings,
 ) -> anyhow::Result<Report> {
     let found = members.find(&accounts, None).await.context("cannot find the accounts")?;
+    let entries = std::fs::read_dir(settings.to.join(FOLDER)).into_iter().flatten().flatten();
+    let folders = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut report = Report {
         to: settings.to.display().to_string(),
         dry_run: settings.dry_run,
-        gone: gone(&settings.to, &found),
+        gone: gone(folders, &found),
         ..Report::default()
     };
     let progress = members.own.progress.clone();
@@ -174,11 +175,9 @@ pub fn failure(error: &anyhow::Error) -> Failure {
 }
 
 /// Accounts that have a folder and are not meant any more.
-fn gone(root: &Path, found: &Found) -> Vec<String> {
-    let entries = std::fs::read_dir(root.join(FOLDER)).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut gone: Vec<String> =
-        names.filter(|name| account_id(name).is_ok() && !found.ids.contains(name)).collect();
+pub fn gone(folders: impl IntoIterator<Item = String>, found: &Found) -> Vec<String> {
+    let is_gone = |name: &String| account_id(name).is_ok() && !found.ids.contains(name);
+    let mut gone: Vec<String> = folders.into_iter().filter(is_gone).collect();
     gone.sort();
     gone
 }
@@ -198,7 +197,7 @@ mod tests {
 
     fn found() -> Found {
         let ids = ["1", "2"].map(str::to_owned).into();
-        Found { ids, reader: Some("1".to_owned()) }
+        Found { ids, reader: Some("1".to_owned()), gone: Vec::new() }
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Found {
     /// In order.
     pub ids: BTreeSet<String>,
     pub reader: Option<String>,
+    /// Accounts that have a folder and are not among them; who knows the folders says so.
+    pub gone: Vec<String>,
 }
 
 impl Members {
@@ -134,7 +136,7 @@ impl Members {
             }));
         }
         let reader = self.reader(&ids, deadline).await?;
-        Ok(Found { ids, reader })
+        Ok(Found { ids, reader, gone: Vec::new() })
     }
 
     /// The management account if it is among them, otherwise that of the credentials: it may be a

@@ -283,7 +283,8 @@ async fn sync_several(
         }
     });
     let outcomes = outcomes.await;
-    let mut report = Report { to: session.remote(), dry_run, ..Report::default() };
+    let gone = found.gone.clone();
+    let mut report = Report { to: session.remote(), dry_run, gone, ..Report::default() };
     let (mut patches, mut commits) = (BTreeMap::new(), BTreeMap::new());
     for (id, outcome) in outcomes {
         let outcome = outcome.map(|outcome| {

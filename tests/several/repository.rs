@@ -156,7 +156,7 @@ fn each_account_is_a_commit_that_names_it_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
-fn an_export_in_the_root_is_told_in_the_run_of_its_account() {
+fn folders_that_nobody_keeps_up_to_date_are_told() {
     let site = Site::new();
     site.run(&["sync", "--quiet"]).succeeded();
     let role = site.bare.files("main")[&format!("accounts/{BUILD}/roles/deploy.json")].clone();
@@ -165,6 +165,13 @@ fn an_export_in_the_root_is_told_in_the_run_of_its_account() {
     let said = site.run(&["sync", "--quiet"]).succeeded();
     let note = format!("note: account `{BUILD}`: an export of this account lies in the root, too");
     assert!(said.stdout.contains(&note) && said.stdout.matches("note:").count() == 1, "{said}");
+
+    // One that left the list keeps its folder.
+    site.aws.world().accounts.retain(|(id, ..)| id != DATA);
+    let said = site.run(&["sync", "--quiet"]).succeeded();
+    let note = format!("note: account `{DATA}` has a folder and is not among the accounts");
+    assert!(said.stdout.contains(&note), "{said}");
+    assert!(site.bare.files("main").contains_key(&format!("accounts/{DATA}/roles/deploy.json")));
 }
 
 #[test]
