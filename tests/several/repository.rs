@@ -265,7 +265,7 @@ fn a_server_that_gives_no_usable_answer_is_asked_for_the_settings_again() {
     repository.commit("main", &[("aws-iam-gitops.toml", Some(&settings))], "settings");
     let site = Site::new();
     let address = ("AWS_IAM_GITOPS_REPOSITORY", server.url_of("iam"));
-    let sync = || site.run_with(&[address.clone()], &["sync", "--quiet"]);
+    let sync = || site.run_with(std::slice::from_ref(&address), &["sync", "--quiet"]);
     let fault = |left| vec![git_server::Fault::once("service=git-upload-pack", Status(503)); left];
     server.faults(fault(3));
     let said = sync();
