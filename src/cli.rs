@@ -24,6 +24,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::aws::{self, Connection, Dump, Members, PAUSE, Source};
+use crate::error::Refused;
 use crate::export::export;
 use crate::progress::Progress;
 use crate::resource::export_permissions;
@@ -286,7 +287,10 @@ fn run_export(
     let coverage = Coverage::new(choices, settings::of_folder(&arguments.to)?);
     let several = coverage.several()?;
     if is_adopting {
-        coverage.refuse_several()?;
+        coverage.refuse_several().map_err(|refused| Refused {
+            hint: "name its folder, as in `adopt accounts/111122223333`, with credentials of that account",
+            ..refused
+        })?;
         adopt::refuse_without_terraform(&arguments.to.join(coverage.prefix()))?;
     }
     let mut settings = ExportSettings {
@@ -314,7 +318,12 @@ fn run_export(
     }
     let summary = runtime()?.block_on(async {
         let source = open(&settings, progress).await?;
-        if let (Some(_), Some(account)) = (several, source.account()) {
+        if several.is_some() {
+            let account = source.account().ok_or_else(|| Refused {
+                error: "the settings name several accounts, and the files do not tell of which they are"
+                    .to_owned(),
+                hint: "name it with `--account`",
+            })?;
             settings.coverage = settings.coverage.of_account(&account.id, true);
         }
         export(&source, &settings).await

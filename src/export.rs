@@ -6,9 +6,10 @@ use crate::aws::{Account, Source};
 use crate::directory::{Directory, Files};
 use crate::error::Refused;
 use crate::inventory;
+use crate::invisible::visible;
 use crate::resource::{Entity, Inventory, KINDS, Kind};
 use crate::scope::Scope;
-use crate::settings::ExportSettings;
+use crate::settings::{Coverage, ExportSettings};
 use crate::steps::{Options, Steps, parse_base};
 use crate::summary::Summary;
 
@@ -64,7 +65,39 @@ pub fn write(
     let (mut summary, inventory) = steps.into_parts();
     summary.account = account.map(|account| account.id.clone());
     summary.dry_run = options.dry_run;
+    summary.notes.extend(owned_elsewhere(files, options.coverage)?);
     Ok((summary, inventory))
+}
+
+const BEFORE_TWO_OWNERS: &str = "take that out, with `removed` blocks for its Terraform, before two \
+                                 modules undo each other's changes";
+
+/// Tells of what is an organization's and lies here too, though another account's folder has it.
+fn owned_elsewhere(files: &dyn Files, coverage: &Coverage) -> anyhow::Result<Option<String>> {
+    if !coverage.leaves_organization {
+        return Ok(None);
+    }
+    for (kind, folder) in folders().filter(|(kind, _)| kind.is_of_organization()) {
+        if let Some((path, _)) = first_entity(files, kind, folder)? {
+            return Ok(Some(format!(
+                "`{}` is here, and what is the organization's has moved to another account's folder: \
+                 {BEFORE_TWO_OWNERS}",
+                visible(&path)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Tells of an export of one of several accounts that lies in the root, too.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn also_in_root(root: &dyn Files, id: &str) -> anyhow::Result<Option<String>> {
+    let account = account_of(root)?.filter(|account| account.id == id);
+    Ok(account
+        .map(|_| format!("an export of this account lies in the root, too: {BEFORE_TWO_OWNERS}")))
 }
 
 /// Exporting one account over another would remove all of the other's files.

@@ -161,10 +161,13 @@ impl Function {
             }
         }
         let session = self.session(deadline).await?;
-        let found = match session.several(Some(deadline)).await {
+        // Without the settings nobody knows of whom an event of another account is.
+        let is_of_others = named.iter().any(|id| Some(id.as_str()) != session.own_account());
+        let is_needed = session.is_told_of_several() || is_of_others;
+        let found = match session.several(Some(deadline), is_needed).await {
             Ok(found) => found,
             // One account does without; what is wrong is told when the run meets it, too.
-            Err(error) if !session.is_told_of_several() && is_of_git(&error) => return Ok(None),
+            Err(error) if !is_needed && is_of_git(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         self.several = Some((Instant::now(), found.clone()));

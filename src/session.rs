@@ -15,11 +15,12 @@ use crate::aws::{self, Connection, Found, Members, Queue, Secrets, Source};
 use crate::credentials::{self, SystemClock};
 use crate::github::PullRequests;
 use crate::progress::Progress;
-use crate::repository::{Credentials, Repository};
+use crate::repository::{Credentials, GitError, Reason, Repository};
 use crate::settings::SyncSettings;
-use crate::settings::accounts::Accounts;
+use crate::settings::accounts::{Accounts, FOLDER};
 use crate::settings::file::{FILE_NAME, FileSettings};
-use crate::sync::{OneOfSeveral, Outcome, Task, sync};
+use crate::several;
+use crate::sync::{self, OneOfSeveral, Outcome, Task, sync};
 
 /// Between two looks whether the clone is free.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -163,7 +164,8 @@ impl Session {
         done
     }
 
-    /// The several accounts that the settings name, those in the repository among them.
+    /// The several accounts that the settings name, those in the repository among them. `is_patient`
+    /// asks a server of Git that gives no usable answer as often as a run does.
     ///
     /// # Errors
     ///
@@ -171,23 +173,42 @@ impl Session {
     pub async fn several(
         &mut self,
         deadline: Option<Instant>,
+        is_patient: bool,
     ) -> anyhow::Result<Option<(Accounts, Found)>> {
         let Some(members) = self.members.clone() else { return Ok(None) };
         let mut clone = self.free_clone().await?;
         let (repository, branch) = (&mut clone.repository, &self.settings.branch);
-        let text = block_in_place(|| {
-            repository.set_deadline(deadline);
-            let head = repository.fetch(branch)?;
-            repository.tree(head, "")?.read(FILE_NAME)
-        });
+        let mut outages = 0;
+        let read = loop {
+            let read: Result<_, GitError> = block_in_place(|| {
+                repository.set_deadline(deadline);
+                let head = repository.fetch(branch)?;
+                let root = repository.tree(head, "")?;
+                Ok((root.read(FILE_NAME)?, root.folders(FOLDER)?))
+            });
+            let Err(error) = &read else { break read };
+            outages += 1;
+            let is_outage = matches!(error.reason, Reason::Unavailable | Reason::Corrupt);
+            let failures = sync::after_outages(outages).filter(|_| is_patient && is_outage);
+            let Some(pause) = failures.and_then(|failures| sync::pause(failures, deadline)) else {
+                break read;
+            };
+            warn!(error = error.to_string(), pause_ms = pause.as_millis() as u64, "trying again");
+            tokio::time::sleep(pause).await;
+        };
         self.clones.push(clone);
-        let text = text?;
+        let (text, folders) = read?;
         let coverage = self.settings.coverage(match text {
             Some(text) => FileSettings::parse(FILE_NAME, &String::from_utf8_lossy(&text))?,
             None => FileSettings::default(),
         });
         let Some(accounts) = coverage.several()? else { return Ok(None) };
         let found = members.find(&accounts, deadline).await.context("cannot find the accounts")?;
+        let found = Found { gone: several::gone(folders, &found), ..found };
+        if !found.gone.is_empty() {
+            let accounts: Vec<_> = found.gone.iter().take(20).map(String::as_str).collect();
+            info!(accounts = accounts.join(" "), "have folders and are not among the accounts");
+        }
         Ok(Some((accounts, found)))
     }
 

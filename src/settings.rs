@@ -163,6 +163,8 @@ pub struct Coverage {
     pub ignore: IgnoreRules,
     /// Several accounts, as far as somebody says; see [`Coverage::several`].
     pub accounts: accounts::Choices,
+    /// Whether what belongs to the organization is written to the folder of another account.
+    pub leaves_organization: bool,
 }
 
 impl Default for Coverage {
@@ -186,6 +188,7 @@ impl Coverage {
             mode: choices.mode.unwrap_or_default(),
             ignore: file.ignore,
             accounts: choices.accounts,
+            leaves_organization: false,
         }
     }
 
@@ -205,6 +208,7 @@ impl Coverage {
         let mut coverage = self.clone();
         coverage.prefix = Some(accounts::folder_of(id));
         coverage.accounts = accounts::Choices::default();
+        coverage.leaves_organization = !reads_organization;
         if !reads_organization {
             let is_of_organization = |plural: &str| {
                 KINDS.iter().any(|kind| kind.plural == plural && kind.is_of_organization())

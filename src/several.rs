@@ -6,7 +6,6 @@
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,10 +13,12 @@ use futures::StreamExt;
 use tracing::{info, warn};
 
 use crate::aws::{CallError, Found, Members, Source};
+use crate::directory::Directory;
 use crate::error::hint_of;
 use crate::event::{Content, Record, scope_of};
 use crate::export;
 use crate::progress::Progress;
+use crate::resource::KINDS;
 use crate::scope::Scope;
 use crate::settings::accounts::{Accounts, FOLDER};
 use crate::settings::{ExportSettings, account_id};
@@ -43,10 +44,12 @@ pub async fn export(
     settings: ExportSettings,
 ) -> anyhow::Result<Report> {
     let found = members.find(&accounts, None).await.context("cannot find the accounts")?;
+    let entries = std::fs::read_dir(settings.to.join(FOLDER)).into_iter().flatten().flatten();
+    let folders = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut report = Report {
         to: settings.to.display().to_string(),
         dry_run: settings.dry_run,
-        gone: gone(&settings.to, &found),
+        gone: gone(folders, &found),
         ..Report::default()
     };
     let progress = members.own.progress.clone();
@@ -75,7 +78,10 @@ async fn export_one(shared: Arc<Shared>, id: String) -> anyhow::Result<Summary> 
     let is_reader = found.reader.as_ref() == Some(&id);
     let coverage = settings.coverage.of_account(&id, is_reader);
     let settings = ExportSettings { coverage, ..settings.clone() };
-    export::export(&Source::Live(live), &settings).await
+    let mut summary = export::export(&Source::Live(live), &settings).await?;
+    let root = Directory::new(&settings.to, true);
+    summary.notes.extend(export::also_in_root(&root, &id)?);
+    Ok(summary)
 }
 
 /// What is asked of each account, and of how many accounts that nobody exports.
@@ -130,13 +136,19 @@ impl Asked {
 }
 
 /// The account that a record makes somebody look at: where it happened, or, what happened to the
-/// organization, where that is read.
+/// organization or its Identity Center, where that is read.
 fn account_of<'a>(record: &'a Record, own: &'a str, found: Option<&'a Found>) -> &'a str {
     let account = record.account.as_deref().unwrap_or(own);
     match found.and_then(|found| found.reader.as_deref()) {
-        Some(reader) if record.service() == "organizations" => reader,
+        Some(reader) if is_of_organization(record.service()) => reader,
         _ => account,
     }
+}
+
+/// Whether what a service changes is read in one account alone, wherever it was changed.
+fn is_of_organization(service: &str) -> bool {
+    let kinds = KINDS.iter().filter(|kind| kind.is_of_organization());
+    kinds.flat_map(|kind| kind.actions).any(|action| action.service == service)
 }
 
 /// Progress: a bar for a terminal, else a line for each account.
@@ -163,11 +175,9 @@ pub fn failure(error: &anyhow::Error) -> Failure {
 }
 
 /// Accounts that have a folder and are not meant any more.
-fn gone(root: &Path, found: &Found) -> Vec<String> {
-    let entries = std::fs::read_dir(root.join(FOLDER)).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut gone: Vec<String> =
-        names.filter(|name| account_id(name).is_ok() && !found.ids.contains(name)).collect();
+pub fn gone(folders: impl IntoIterator<Item = String>, found: &Found) -> Vec<String> {
+    let is_gone = |name: &String| account_id(name).is_ok() && !found.ids.contains(name);
+    let mut gone: Vec<String> = folders.into_iter().filter(is_gone).collect();
     gone.sort();
     gone
 }
@@ -187,7 +197,7 @@ mod tests {
 
     fn found() -> Found {
         let ids = ["1", "2"].map(str::to_owned).into();
-        Found { ids, reader: Some("1".to_owned()) }
+        Found { ids, reader: Some("1".to_owned()), gone: Vec::new() }
     }
 
     #[test]
@@ -197,12 +207,15 @@ mod tests {
             record(None, "iam", "TagRole"),
             record(Some("9"), "iam", "TagRole"),
             record(Some("9"), "organizations", "CreatePolicy"),
+            record(Some("2"), "sso", "UpdatePermissionSet"),
             Content::Account("8".to_owned()),
             record(Some("2"), "iam", "GetUser"),
         ];
         let asked = Asked::of(&contents, "1", Some(&found()));
         assert_eq!(asked.accounts.keys().collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(asked.accounts["1"].1.len(), 2);
+        assert_eq!(asked.accounts["1"].1.len(), 3);
+        let mut of_2 = asked.accounts["2"].1.iter();
+        assert!(of_2.all(|record| record.service() == "iam"), "its sets are read in 1");
         assert_eq!(asked.ignored, ["8", "9"].map(str::to_owned).into());
 
         let alone = Asked::of(&contents, "1", None);

@@ -113,15 +113,13 @@ pub async fn sync(
             }
             Some(Reason::Unavailable | Reason::Corrupt) => {
                 outages += 1;
-                (outages < MOST_OUTAGES).then_some(outages + 2)
+                after_outages(outages)
             }
             _ => None,
         };
-        let pause = failures.map(pause);
-        let is_in_time = |pause: &Duration| {
-            task.deadline.is_none_or(|deadline| Instant::now() + *pause < deadline)
+        let Some(pause) = failures.and_then(|failures| pause(failures, task.deadline)) else {
+            return Err(error);
         };
-        let Some(pause) = pause.filter(is_in_time) else { return Err(error) };
         run.outcome.retries += 1;
         warn!(error = format!("{error:#}"), pause_ms = pause.as_millis() as u64, "trying again");
         tokio::time::sleep(pause).await;
@@ -135,11 +133,17 @@ fn end_of_reading(deadline: Instant) -> Instant {
     deadline - (left / 4).min(LONGEST_PUSH)
 }
 
-/// Growing, and different for two runs that met.
-fn pause(failures: usize) -> Duration {
+/// Which pause comes after so many answers of a server that were of no use; none: it is asked no more.
+pub fn after_outages(outages: usize) -> Option<usize> {
+    (outages < MOST_OUTAGES).then_some(outages + 2)
+}
+
+/// Growing, and different for two runs that met; none: the deadline comes before its end.
+pub fn pause(failures: usize, deadline: Option<Instant>) -> Option<Duration> {
     let longest = (SHORTEST_PAUSE * (1 << failures.min(8))).min(LONGEST_PAUSE);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    longest / 2 + longest / 2 * (clock.subsec_micros() % 1_000) / 1_000
+    let pause = longest / 2 + longest / 2 * (clock.subsec_micros() % 1_000) / 1_000;
+    deadline.is_none_or(|deadline| Instant::now() + pause < deadline).then_some(pause)
 }
 
 struct Run<'a> {
@@ -198,6 +202,10 @@ impl Run<'_> {
         let account = self.source.account();
         let (mut summary, read) = block_in_place(|| export::write(&tree, &options, account, read))?;
         seen.inventory = read;
+        if let Some(id) = self.named_account() {
+            let root = block_in_place(|| self.repository.tree(head, ""))?;
+            summary.notes.extend(block_in_place(|| export::also_in_root(&root, id))?);
+        }
         summary.to = self.repository.remote().to_string();
         if let Source::Live(live) = &seen.source {
             summary.calls = Some(live.calls());

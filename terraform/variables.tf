@@ -271,6 +271,13 @@ variable "accounts" {
     error_message = "Accounts are IDs of twelve digits, or `organization` alone, or IDs of organizational units such as `ou-ab12-cdefgh34`."
   }
 
+  # Each is named in the function's policy and in that of the bus, which AWS limits to some 10,000
+  # characters.
+  validation {
+    condition     = try(length(var.accounts) <= 100, true)
+    error_message = "More than 100 accounts do not fit into the policies one by one: name `organization` or its units."
+  }
+
   validation {
     condition     = var.accounts == null || var.prefix == null
     error_message = "The prefix is for one account; each of several lies below `accounts/`."

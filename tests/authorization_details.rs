@@ -473,9 +473,15 @@ mod shape {
             (None, true)
         );
         assert_eq!(details(place.path(), &["--quiet"]).succeeded().stderr, "");
+        let mut policy = policy("empty", "ANPAEMPTY");
+        policy["PolicyVersionList"] = json!([]);
+        place.write("policies/empty.json", policy.to_string());
         place.write("aws-iam-gitops.toml", "kinds = [\"roles\"]\n");
         let outcome = details(place.path(), &[]);
         assert!(outcome.stderr.contains("note: the settings leave out policies"), "{outcome}");
+        let note = "note: these hold no version of their policy, so no tool sees what they grant: \
+                    `policies/empty.json`\n";
+        assert!(outcome.stderr.contains(note), "{outcome}");
     }
 
     #[test]

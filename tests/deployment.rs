@@ -946,8 +946,11 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
         let expected: BTreeSet<String> = row.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(refused, expected, "{lines}");
     }
+    let many: Vec<String> = (0..101).map(|number| format!("{number:012}")).collect();
+    let many = json!(many).to_string();
     for (variables, says) in [
         ([("accounts", r#"["organization"]"#), ("branch", "main")], "say which organization it is"),
+        ([("accounts", &many), ("branch", "main")], "name `organization` or its units"),
         ([("accounts", r#"["111122223333"]"#), ("prefix", "x")], "The prefix is for one account"),
     ] {
         let all = [&[("repository", "o/n")][..], &variables].concat();

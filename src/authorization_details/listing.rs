@@ -26,6 +26,7 @@ pub struct Listed {
     json: Json,
     was_made: bool,
     has_text_for_document: bool,
+    has_no_document: bool,
 }
 
 type Members = Vec<(String, Json)>;
@@ -45,7 +46,9 @@ impl Listed {
         let was_made = entity.was_made();
         let mut documents = entity.documents().into_iter();
         let has_text_for_document = documents.any(|(_, _, document)| document.problem().is_some());
-        Ok(Listed { list, file, json, was_made, has_text_for_document })
+        let has_no_document =
+            list == POLICIES && items(json.member("PolicyVersionList")).is_empty();
+        Ok(Listed { list, file, json, was_made, has_text_for_document, has_no_document })
     }
 
     /// The ARNs of the managed policies that are attached to it.
@@ -183,6 +186,9 @@ pub fn notes(entities: &[Listed]) -> Vec<String> {
          and tools may refuse it",
         |entity| entity.has_text_for_document,
     );
+    note("these hold no version of their policy, so no tool sees what they grant", |entity| {
+        entity.has_no_document
+    });
     notes
 }
 

@@ -60,6 +60,12 @@ impl CallError {
         CallError { call, reason: Reason::Other, message }
     }
 
+    /// A listing of several accounts of which none is left.
+    pub(super) fn no_account(call: &'static str) -> CallError {
+        let message = "it lists no active account that is not left out".to_owned();
+        CallError { call, reason: Reason::NotFound, message }
+    }
+
     /// One of several things that a call was about was refused, for good or for now.
     pub(super) fn refused_entry(
         call: &'static str,

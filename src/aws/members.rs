@@ -27,6 +27,9 @@ pub const PERMISSIONS: [&str; 5] = [
     "sts:AssumeRole",
 ];
 
+const ALL: &str = "organizations:ListAccounts";
+const BELOW: &str = "organizations:ListAccountsForParent";
+
 /// The account of the credentials, and from there the others.
 pub struct Members {
     pub own: Live,
@@ -40,6 +43,8 @@ pub struct Found {
     /// In order.
     pub ids: BTreeSet<String>,
     pub reader: Option<String>,
+    /// Accounts that have a folder and are not among them; who knows the folders says so.
+    pub gone: Vec<String>,
 }
 
 impl Members {
@@ -110,7 +115,8 @@ impl Members {
     ///
     /// # Errors
     ///
-    /// A listing failed; then nobody knows which accounts there are.
+    /// A listing failed or is empty; then nobody knows which accounts there are, or who of them reads
+    /// the organization.
     pub async fn find(
         &self,
         accounts: &Accounts,
@@ -122,29 +128,42 @@ impl Members {
             Which::Units(units) => self.of_units(units, deadline).await?,
         };
         ids.retain(|id| !accounts.exclude.contains(id));
-        let reader = self.reader(&ids, deadline).await;
-        Ok(Found { ids, reader })
+        // What nobody exports would look like what has not changed.
+        if ids.is_empty() {
+            return Err(CallError::no_account(match &accounts.which {
+                Which::Units(_) => BELOW,
+                Which::Ids(_) | Which::Organization => ALL,
+            }));
+        }
+        let reader = self.reader(&ids, deadline).await?;
+        Ok(Found { ids, reader, gone: Vec::new() })
     }
 
     /// The management account if it is among them, otherwise that of the credentials: it may be a
     /// delegated administrator.
-    async fn reader(&self, ids: &BTreeSet<String>, deadline: Option<Instant>) -> Option<String> {
+    async fn reader(
+        &self,
+        ids: &BTreeSet<String>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<String>, CallError> {
         let call = "organizations:DescribeOrganization";
         let request = self.own.organizations.describe_organization();
         let management = match in_time(call, deadline, request.send()).await {
             Ok(answer) => answer.organization.and_then(|found| found.master_account_id),
             // Where there is none, or nobody may know, the own account tells when it is read.
-            Err(_) => None,
+            Err(error) if matches!(error.reason, Reason::NoOrganization | Reason::Denied) => None,
+            // It may be known the next time: then two folders would have the policies.
+            Err(error) => return Err(error),
         };
         let own = Some(self.own.account.id.clone());
-        management.filter(|id| ids.contains(id)).or(own.filter(|id| ids.contains(id)))
+        Ok(management.filter(|id| ids.contains(id)).or(own.filter(|id| ids.contains(id))))
     }
 
     async fn of_organization(
         &self,
         deadline: Option<Instant>,
     ) -> Result<BTreeSet<String>, CallError> {
-        let call = "organizations:ListAccounts";
+        let call = ALL;
         let (mut ids, mut pages) = (BTreeSet::new(), Pages::new(call));
         loop {
             let request = self.own.organizations.list_accounts().set_next_token(pages.marker());
@@ -165,7 +184,7 @@ impl Members {
         let (mut ids, mut seen) = (BTreeSet::new(), units.clone());
         let mut left: Vec<String> = units.iter().cloned().collect();
         while let Some(unit) = left.pop() {
-            let call = "organizations:ListAccountsForParent";
+            let call = BELOW;
             let mut pages = Pages::new(call);
             loop {
                 let request = organizations

@@ -224,7 +224,7 @@ fn run(
     let (output, dry_run) = (target.output, writing.dry_run);
     runtime()?.block_on(async {
         let mut session = open(target, writing.mode, accounts, quiet).await?;
-        let several = session.several(None).await?;
+        let several = session.several(None, true).await?;
         let found = several.as_ref().map(|(_, found)| found);
         let asked = asked(&session, invocation.as_ref(), found)?;
         let task =
@@ -283,7 +283,8 @@ async fn sync_several(
         }
     });
     let outcomes = outcomes.await;
-    let mut report = Report { to: session.remote(), dry_run, ..Report::default() };
+    let gone = found.gone.clone();
+    let mut report = Report { to: session.remote(), dry_run, gone, ..Report::default() };
     let (mut patches, mut commits) = (BTreeMap::new(), BTreeMap::new());
     for (id, outcome) in outcomes {
         let outcome = outcome.map(|outcome| {

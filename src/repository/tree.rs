@@ -178,6 +178,19 @@ impl Tree {
         Ok(self.blobs(folder)?.map(|(name, _)| name).collect())
     }
 
+    /// The names of the folders in a folder, as committed; none where there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::files`].
+    pub fn folders(&self, folder: &str) -> Result<Vec<String>, GitError> {
+        let committed = self.folder(&self.full(folder.trim_matches('/'))?)?;
+        let entries =
+            committed.places.iter().filter_map(|at| raw_entry(&committed.data[at.clone()]));
+        let folders = entries.filter(|entry| entry.mode == FOLDER);
+        Ok(folders.filter_map(|entry| Some(str::from_utf8(entry.name).ok()?.to_owned())).collect())
+    }
+
     /// The files in a folder by name, each with what [`Tree::content`] reads it by.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::support::fake_aws::{
     ACCOUNT, EXTERNAL_ID, FakeAws, Fault, How, MEMBER_ROLE, Role, World,
 };
@@ -232,6 +234,72 @@ fn the_organization_is_read_where_it_can_be_and_refused_once() {
     let tree = case.tree();
     assert!(tree.has(&format!("accounts/{BUILD}/scps/p-aaaaaaaa.json")));
     assert!(!tree.has(&format!("accounts/{ACCOUNT}/scps/p-aaaaaaaa.json")));
+
+    // For once nobody says which account that is: no other takes its place.
+    let before = case.tree();
+    let fault = Fault::new("DescribeOrganization", How::Code("ServiceException"));
+    case.aws.world().faults.push(fault);
+    case.export(&[]).failed_saying(&["cannot find the accounts", "DescribeOrganization"]);
+    assert_eq!(case.tree(), before);
+}
+
+#[test]
+fn what_has_two_owners_is_told() {
+    let case = Case::new(organization(), &format!("ids = [\"{ACCOUNT}\", \"{DATA}\"]"));
+    case.aws.world().management = BUILD.to_owned();
+    case.aws.members().get_mut(BUILD).expect("an account").faults.clear();
+    assert!(!case.export(&[]).succeeded().stdout.contains("note:"));
+    // Another account has the organization from now on.
+    let said = case.export(&["--accounts", "organization"]).succeeded();
+    let note = format!("note: account `{ACCOUNT}`: `scps/p-aaaaaaaa.json` is here, and ");
+    assert!(said.stdout.contains(&note) && said.stdout.matches("note:").count() == 1, "{said}");
+
+    // One account in the root becomes several, and its files move.
+    let case = Case::new(organization(), "");
+    case.settings("");
+    case.export(&[]).succeeded();
+    let several = format!("[accounts]\nids = ['{ACCOUNT}', '{DATA}']\n");
+    case.settings(&format!("{several}external_id = '{EXTERNAL_ID}'\n"));
+    let said = case.export(&["--dry-run"]).succeeded();
+    let note =
+        format!("note: account `{ACCOUNT}`: an export of this account lies in the root, too");
+    assert!(said.stdout.contains(&note) && said.stdout.matches("note:").count() == 1, "{said}");
+    let folder = case.path().join("accounts").join(ACCOUNT);
+    fs::create_dir_all(&folder).expect("a folder");
+    for name in ["roles", "policies", "scps", "terraform"] {
+        fs::rename(case.path().join(name), folder.join(name)).expect("it moves");
+    }
+    let before = case.tree();
+    let said = case.export(&[]).succeeded();
+    assert!(!said.stdout.contains("note:"), "{said}");
+    assert_eq!(case.tree().only(&[ACCOUNT]), before.only(&[ACCOUNT]));
+}
+
+#[test]
+fn files_that_do_not_tell_their_account_are_of_none_of_several() {
+    let case = three();
+    let file = case.path().join("policy.json");
+    fs::write(&file, json!({"PasswordPolicy": {"MinimumPasswordLength": 8}}).to_string())
+        .expect("a file");
+    let from = ["--from", file.to_str().expect("UTF-8")];
+    case.export(&from).failed_saying(&["of which they are", "name it with `--account`"]);
+    case.export(&[&from[..], &["--account", BUILD]].concat()).succeeded();
+    assert!(case.tree().has(&format!("accounts/{BUILD}/password_policy/account.json")));
+}
+
+#[test]
+fn a_listing_without_accounts_is_no_success() {
+    let case = Case::new(organization(), "organization = true");
+    let all = [ACCOUNT, BUILD, DATA].join(",");
+    for arguments in
+        [&["--accounts", "ou-ab12-zzzzzzzz"][..], &["--accounts-exclude", &all], &["--quiet"]]
+    {
+        if arguments == ["--quiet"] {
+            case.aws.world().accounts.clear();
+        }
+        let said = case.export(arguments);
+        said.failed_saying(&["cannot find the accounts", "lists no active account"]);
+    }
 }
 
 #[test]

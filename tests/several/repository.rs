@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::bare::Bare;
 use super::support::fake_aws::{ACCOUNT, EXTERNAL_ID, FakeAws, Fault, How, MEMBER_ROLE, Role};
-use super::support::git_server;
+use super::support::git_server::{self, GitServer, How::Status};
 use super::support::run::Outcome;
 use super::support::runtime_api::{Function, eventbridge, scheduled, sqs_batch};
 use super::{BUILD, DATA, organization};
@@ -47,10 +47,15 @@ impl Site {
     }
 
     fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_with(&[], arguments)
+    }
+
+    fn run_with(&self, environment: &[(&str, String)], arguments: &[&str]) -> Outcome {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_aws-iam-gitops"))
             .args(arguments)
             .env_clear()
             .envs(self.environment())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("the program runs");
         Outcome {
@@ -151,6 +156,25 @@ fn each_account_is_a_commit_that_names_it_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
+fn folders_that_nobody_keeps_up_to_date_are_told() {
+    let site = Site::new();
+    site.run(&["sync", "--quiet"]).succeeded();
+    let role = site.bare.files("main")[&format!("accounts/{BUILD}/roles/deploy.json")].clone();
+    let repository = git_server::Bare { path: site.bare.path() };
+    repository.commit("main", &[("roles/deploy.json", Some(&role))], "as it was");
+    let said = site.run(&["sync", "--quiet"]).succeeded();
+    let note = format!("note: account `{BUILD}`: an export of this account lies in the root, too");
+    assert!(said.stdout.contains(&note) && said.stdout.matches("note:").count() == 1, "{said}");
+
+    // One that left the list keeps its folder.
+    site.aws.world().accounts.retain(|(id, ..)| id != DATA);
+    let said = site.run(&["sync", "--quiet"]).succeeded();
+    let note = format!("note: account `{DATA}` has a folder and is not among the accounts");
+    assert!(said.stdout.contains(&note), "{said}");
+    assert!(site.bare.files("main").contains_key(&format!("accounts/{DATA}/roles/deploy.json")));
+}
+
+#[test]
 fn a_dry_run_and_a_recorded_event_are_by_account_too() {
     let site = Site::new();
     let said = site.run(&["sync", "--quiet", "--dry-run"]).succeeded();
@@ -212,6 +236,43 @@ fn only_the_messages_of_an_account_that_failed_come_again() {
     let error = function.invoke(&eventbridge(&record(BUILD, "deploy"))).failed();
     assert_eq!(error.error_type, "AwsIamGitops.Permanent");
     assert!(error.error_message.contains(BUILD), "{error:?}");
+}
+
+#[test]
+fn while_the_settings_cannot_be_read_no_message_of_another_account_is_lost() {
+    let site = Site::new();
+    site.run(&["sync", "--quiet"]).succeeded();
+    let away = site.bare.scratch("away");
+    fs::rename(site.bare.path(), &away).expect("the repository can be moved");
+    let function = site.function();
+    site.attach(BUILD);
+    let of_build = eventbridge(&record(BUILD, "deploy"));
+    for messages in [&[of_build.clone()][..], &[json!({"account": DATA})]] {
+        let error = function.invoke(&batch(messages)).failed();
+        assert!(error.error_message.contains("cannot fetch"), "{error:?}");
+    }
+    fs::rename(&away, site.bare.path()).expect("and back");
+    assert_eq!(handed_back(&function.invoke(&batch(&[of_build])).succeeded()), NONE);
+    let told = format!("iam {BUILD}: AttachRolePolicy on role deploy");
+    assert_eq!(site.subjects().pop(), Some(told));
+}
+
+#[test]
+fn a_server_that_gives_no_usable_answer_is_asked_for_the_settings_again() {
+    let server = GitServer::start();
+    let repository = server.repository("iam");
+    let settings = format!("[accounts]\norganization = true\nexternal_id = \"{EXTERNAL_ID}\"\n");
+    repository.commit("main", &[("aws-iam-gitops.toml", Some(&settings))], "settings");
+    let site = Site::new();
+    let address = ("AWS_IAM_GITOPS_REPOSITORY", server.url_of("iam"));
+    let sync = || site.run_with(std::slice::from_ref(&address), &["sync", "--quiet"]);
+    let fault = |left| vec![git_server::Fault::once("service=git-upload-pack", Status(503)); left];
+    server.faults(fault(3));
+    let said = sync();
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(repository.log("main").len(), 4);
+    server.faults(fault(4));
+    sync().failed_saying(&["cannot fetch"]);
 }
 
 #[test]
