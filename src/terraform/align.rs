@@ -14,7 +14,8 @@ use super::edit::{Splice, SpliceError, apply};
 use super::scan::{Kind, Token, tokens};
 use super::source::BYTE_ORDER_MARK;
 
-/// The text after the splices, with the blanks in place if they were in place before.
+/// The text after the splices, with the blanks in place if they were in place before, and no blank
+/// line at its end if it had none.
 ///
 /// # Errors
 ///
@@ -37,10 +38,19 @@ pub fn apply_keeping_alignment(old: &str, splices: &[Splice]) -> Result<String, 
             new = text;
         }
     }
+    if !ends_in_blank_line(old) && ends_in_blank_line(&new) {
+        let code = new.trim_end().len();
+        let line = new[code..].find('\n').map_or(new.len(), |newline| code + newline + 1);
+        new.truncate(line);
+    }
     if mark {
         new.insert(0, BYTE_ORDER_MARK);
     }
     Ok(new)
+}
+
+fn ends_in_blank_line(text: &str) -> bool {
+    text.split_inclusive('\n').next_back().is_some_and(|line| line.trim().is_empty())
 }
 
 /// The text with every `=` and every comment at the end of a line where `terraform fmt` has them.

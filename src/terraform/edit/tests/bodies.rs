@@ -93,6 +93,26 @@ fn block_goes_with_its_comment_and_one_blank_line() {
 }
 
 #[test]
+fn no_blank_line_is_left_at_the_end() {
+    for newline in ["\n", "\r\n"] {
+        let text = "a {\n}\n\nb {\n}\n\nc {\n}\n".replace('\n', newline);
+        let spans: Vec<_> = read(&text).blocks.into_iter().map(|block| block.span).collect();
+        let end = remove_block(&text, spans[1].start..spans[2].end).span.end;
+        // Two blocks that go share the blank line between them, and the one before stays.
+        let gone = Splice { file: None, span: spans[1].start..end, text: String::new() };
+        let new = insert_blocks_after(&text, spans[0].clone(), "n {\n}\n");
+        let after = |splices: &[Splice]| apply_keeping_alignment(&text, splices).unwrap();
+        assert_eq!(after(std::slice::from_ref(&gone)), "a {\n}\n".replace('\n', newline));
+        let expected = "a {\n}\n\nn {\n}\n".replace('\n', newline);
+        assert_eq!(after(&[new, gone]), expected);
+    }
+    let text = "a {}\n\n";
+    let new = insert_blocks_after(text, 0..4, "n {\n}\n");
+    // Whoever wanted one keeps it.
+    assert_eq!(apply_keeping_alignment(text, &[new]).unwrap(), "a {}\n\nn {\n}\n\n");
+}
+
+#[test]
 fn blocks_come_with_a_blank_line() {
     let after = |text: &str| applied(text, insert_blocks_after(text, 0..4, "n {\n}\n"));
     assert_eq!(after("a {}"), "a {}\n\nn {\n}\n");
