@@ -309,13 +309,14 @@ impl Run {
             }
             return Ok(());
         };
+        let mut unsent = BTreeMap::new();
         if let Some(queue) = session.queue.as_ref().filter(|_| self.full) {
-            let unsent = queue.ask_for(&found.ids, deadline).await;
+            unsent = queue.ask_for(&found.ids, deadline).await;
             info!(accounts = found.ids.len(), failed = unsent.len(), "asked for");
-            let failed = unsent.into_iter().map(|(id, error)| (id, Err(error.into())));
-            self.outcomes.extend(failed);
         }
         self.outcomes.extend(session.sync_several(&accounts, &found, tasks, |_, _| ()).await);
+        // What else was done of an account is no full export.
+        self.outcomes.extend(unsent.into_iter().map(|(id, error)| (id, Err(error.into()))));
         Ok(())
     }
 
@@ -341,7 +342,9 @@ impl Run {
 
     /// What Lambda is told: of a batch the messages that are to come again.
     fn answer(self, invocation: &Invocation) -> Result<Value, Failed> {
-        let Invocation::Batch(messages) = invocation else { return self.answer_directly() };
+        let Invocation::Batch(messages) = invocation else {
+            return self.answer_directly(invocation);
+        };
         let asked = |content: &Content| {
             let asked = Asked::of([content], &self.own, self.found.as_ref());
             asked.accounts.into_iter().map(|(id, (scope, _))| (id, scope)).collect()
@@ -358,7 +361,16 @@ impl Run {
         Ok(json!({ "batchItemFailures": failed }))
     }
 
-    fn answer_directly(self) -> Result<Value, Failed> {
+    fn answer_directly(self, invocation: &Invocation) -> Result<Value, Failed> {
+        if let Invocation::Direct(Content::Account(id)) = invocation
+            && !self.outcomes.contains_key(id)
+        {
+            let id = visible(id);
+            return Err(Failed {
+                is_retryable: false,
+                message: format!("account `{id}` is none of those that are exported"),
+            });
+        }
         let (full, is_several) = (self.full, self.found.is_some());
         let (mut done, mut failures) = (BTreeMap::new(), Vec::new());
         for (id, outcome) in self.outcomes {

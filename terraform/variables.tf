@@ -206,13 +206,19 @@ variable "prefix" {
 }
 
 variable "kinds" {
-  description = "The kinds that are written: `policies`, `roles`, `organizations_policies`. Otherwise what the repository's own settings say."
+  description = "The kinds that are written, as in `aws-iam-gitops.toml`: `default`, `organization_structure`, `identity_center`, `service_linked_roles`, or single ones such as `roles`. Otherwise what the repository's own settings say."
   type        = set(string)
   default     = null
 
   validation {
-    condition     = var.kinds == null || try(length(var.kinds) > 0 && length(setsubtract(var.kinds, ["policies", "roles", "organizations_policies"])) == 0, false)
-    error_message = "Kinds are `policies`, `roles` and `organizations_policies`."
+    condition = var.kinds == null || try(length(var.kinds) > 0 && length(setsubtract(var.kinds, [
+      "default", "identity_center", "organization_structure",
+      "account_aliases", "delegated_administrators", "groups", "openid_connect_providers",
+      "organization_resource_policies", "organizational_units", "organizations_accounts",
+      "organizations_policies", "password_policies", "permission_sets", "policies", "roles",
+      "saml_providers", "service_linked_roles", "users",
+    ])) == 0, false)
+    error_message = "Kinds are `default`, `organization_structure`, `identity_center`, `service_linked_roles`, or the name of a single kind."
   }
 }
 

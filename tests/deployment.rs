@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use aws_iam_gitops::aws::SEVERAL_PERMISSIONS;
 use aws_iam_gitops::resource::{KINDS, sync_permissions};
-use aws_iam_gitops::settings::environment;
+use aws_iam_gitops::settings::{environment, values};
 use serde_json::{Value, json};
 use support::assert_snapshot;
 use support::infrastructure::{DIGEST, Infrastructure, Planned};
@@ -856,6 +856,23 @@ fn a_repository_on_another_host_gets_no_roles_of_github() {
 
 /// Each row is refused as a whole, by exactly these variables.
 #[test]
+fn every_word_for_kinds_is_taken_and_no_other() {
+    let text = fs::read_to_string(project().join("terraform/variables.tf")).expect("readable");
+    let (_, variable) = text.split_once("variable \"kinds\" {").expect("the variable");
+    let (_, words) = variable.split_once("setsubtract(var.kinds, [").expect("its words");
+    let (words, _) = words.split_once(']').expect("an end");
+    let found: BTreeSet<_> = words
+        .split(',')
+        .map(|word| word.trim().trim_matches('"'))
+        .filter(|it| !it.is_empty())
+        .collect();
+    let groups = KINDS.iter().filter_map(|kind| kind.asked_by);
+    let names = values::kind_names();
+    let known = names.iter().map(String::as_str).chain(groups).chain([values::DEFAULT]);
+    assert_eq!(found, known.collect());
+}
+
+#[test]
 fn values_that_cannot_be_are_refused_with_the_right_one() {
     let rows: [&[(&str, &str)]; 6] = [
         &[
@@ -874,7 +891,7 @@ fn values_that_cannot_be_are_refused_with_the_right_one() {
             ("receive_count", "1"),
             ("schedule", "6 hours"),
             ("prefix", "/x"),
-            ("kinds", r#"["users"]"#),
+            ("kinds", r#"["persons"]"#),
             ("mode", "force"),
             ("concurrency", "65"),
             ("pause", "61"),

@@ -314,4 +314,21 @@ fn messages_that_the_queue_does_not_take_are_sent_again_and_then_told() {
         "{error:?}"
     );
     assert_eq!(site.aws.take_messages().len(), 25);
+
+    // An event of that account that went well is no full export of it.
+    site.aws.take_messages();
+    let both = batch(&[json!({}), eventbridge(&record(DATA, "deploy"))]);
+    let answer = function.invoke(&both).succeeded();
+    assert!(handed_back(&answer).contains(&"m0"), "{answer}");
+}
+
+#[test]
+fn whoever_asks_for_an_account_that_is_none_of_them_is_told() {
+    let site = Site::new();
+    let function = site.function();
+    let error = function.invoke(&json!({"account": "999900001111"})).failed();
+    assert_eq!(error.error_type, "AwsIamGitops.Permanent");
+    assert!(error.error_message.contains("`999900001111` is none of those"), "{error:?}");
+    function.invoke(&json!({"account": DATA})).succeeded();
+    assert_eq!(site.subjects().len(), 1);
 }
