@@ -762,7 +762,7 @@ fn note_covered<'a>(
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {
         for (by, argument, owner) in covered.also_declared_by {
-            let is_compared = has_exclusive && by.ends_with("_exclusive");
+            let is_compared = has_exclusive && resource_type(by).is_some();
             if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::support::python::Emulator;
 use super::support::raw_json::ACCOUNT;
+use super::support::repository::{Repository, differences};
 use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
 
 pub static CASES: Cases = Cases {
@@ -113,4 +115,35 @@ fn changes() -> Vec<Change> {
             &["removed terraform/iam_user.9=,+@-x.tf", "removed users/9=,+@-x.json"],
         ),
     ]
+}
+
+/// `*_exclusive` resources are written for roles alone: those that people write for others would take
+/// away again what AWS adds, whatever the settings say.
+#[test]
+fn what_a_list_of_a_person_would_take_away_again_is_a_conflict() {
+    let mut dave = user("dave", "/");
+    dave["AttachedManagedPolicies"] = attached(&[READ_ONLY]);
+    let account = json!({ "account": ACCOUNT, "users": [user("carol", "/"), dave] });
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::start(Some(file.path()));
+    let list = "resource \"aws_iam_user_policy_attachments_exclusive\" \"x\" {\n  \
+                user_name   = aws_iam_user.carol.name\n  policy_arns = []\n}\n";
+    let repositories = ["false", "true"].map(|exclusive| {
+        let repository = Repository::new();
+        let settings = format!("kinds = [\"users\"]\nexclusive = {exclusive}\n");
+        repository.write("aws-iam-gitops.toml", &settings);
+        repository.export(&emulator, &[]);
+        repository.write("terraform/main.tf", list);
+        repository
+    });
+    let attach =
+        format!("client.iam('AttachUserPolicy', UserName='carol', PolicyArn='{READ_ONLY}')");
+    emulator.call(&attach);
+    for repository in repositories {
+        let before = repository.tree();
+        let summary = repository.export(&emulator, &[]);
+        assert_eq!(summary.names("conflicting"), ["terraform/iam_user.carol.tf"]);
+        assert_eq!(differences(&before, &repository.tree()), [""; 0]);
+    }
 }
