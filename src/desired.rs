@@ -59,7 +59,17 @@ pub struct Declared {
     /// The values of [`ResourceType::identity`], if all are known.
     named_by: Option<Vec<String>>,
     owner: Option<String>,
+    /// Where the block declares several, by what one list names.
+    pub listed: Option<Listed>,
     pub resource: Resource,
+}
+
+/// One text of the list that [`ResourceType::each`] is.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub argument: &'static str,
+    pub list: Node,
+    pub text: String,
 }
 
 /// Resources of which it is not known how many and which they are.
@@ -365,10 +375,8 @@ impl Desired {
                             address: found.address.to_string(),
                         });
                     }
-                    let is_of_several = |list| {
-                        arguments.get(list).is_some_and(|node: &Node| only_text(node).is_none())
-                    };
-                    if written_as.each.is_some_and(is_of_several) {
+                    let several = written_as.each.and_then(|list| several(list, &arguments));
+                    if several.as_ref().is_some_and(Option::is_none) {
                         opaque.push(Opaque {
                             resource_type: written_as.name,
                             owner: owner(written_as, &arguments),
@@ -378,7 +386,7 @@ impl Desired {
                     }
                     let full_address = format!("{}{key}", found.address);
                     let import_ids = imports.get(&full_address).cloned().unwrap_or_default();
-                    declared.push(Declared {
+                    let whole = Declared {
                         file: path.clone(),
                         index,
                         address: found.address.clone(),
@@ -389,8 +397,23 @@ impl Desired {
                         is_doubtful: standing == ProviderStanding::Unknown,
                         owner: owner(written_as, &arguments),
                         named_by: named_by(written_as, &arguments),
-                        resource: resource(written_as, arguments, &ignored),
-                    });
+                        listed: None,
+                        resource: resource(written_as, arguments.clone(), &ignored),
+                    };
+                    let Some(several) = several.flatten() else {
+                        declared.push(whole);
+                        continue;
+                    };
+                    for (listed, one) in several {
+                        let mut arguments = arguments.clone();
+                        arguments.insert(listed.argument.to_owned(), one);
+                        declared.push(Declared {
+                            named_by: named_by(written_as, &arguments),
+                            listed: Some(listed),
+                            resource: resource(written_as, arguments, &ignored),
+                            ..whole.clone()
+                        });
+                    }
                 }
             }
         }
@@ -762,7 +785,7 @@ fn note_covered<'a>(
     let types = KINDS.iter().flat_map(|kind| kind.resource_types);
     for covered in types {
         for (by, argument, owner) in covered.also_declared_by {
-            let is_compared = has_exclusive && by.ends_with("_exclusive");
+            let is_compared = has_exclusive && resource_type(by).is_some();
             if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }
@@ -909,6 +932,22 @@ fn only_text(node: &Node) -> Option<String> {
             _ => None,
         },
     }
+}
+
+/// What a list of none or several names, each with a list of that one; `None` in it: nobody can tell.
+fn several(
+    list: &'static str,
+    arguments: &BTreeMap<String, Node>,
+) -> Option<Option<Vec<(Listed, Node)>>> {
+    let node = arguments.get(list).filter(|node| only_text(node).is_none())?;
+    let Content::List(items) = &node.content else { return Some(None) };
+    let one = |item: &Node| {
+        let text = item.text()?.to_owned();
+        let listed = Listed { argument: list, list: node.clone(), text };
+        let content = Content::List(vec![item.clone()]);
+        Some((listed, Node { span: item.span.clone(), content }))
+    };
+    Some(items.iter().map(one).collect())
 }
 
 /// What the provider takes for an argument that is not given.

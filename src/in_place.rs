@@ -77,10 +77,19 @@ impl Edit<'_> {
         }
         let is_actual =
             |identity: &Identity| self.actual.iter().any(|known| known.identity == *identity);
+        let mut listed: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
         for (identity, index) in &self.found.places {
-            if !is_actual(identity) && !(self.is_anothers)(identity) {
-                self.remove(self.desired.at(*index), &mut edits)?;
+            if is_actual(identity) || (self.is_anothers)(identity) {
+                continue;
             }
+            let declared = self.desired.at(*index);
+            match declared.listed {
+                Some(_) => listed.entry(&declared.full_address).or_default().push(declared),
+                None => self.remove(declared, &mut edits)?,
+            }
+        }
+        for gone in listed.values() {
+            self.shorten(gone, &mut edits)?;
         }
         self.add(&new, &mut edits);
         for (path, splices) in &edits.splices {
@@ -335,6 +344,35 @@ impl Edit<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes some of what one list names out of it, and with the last its block.
+    fn shorten(&self, gone: &[&Declared], edits: &mut Edits) -> Result<(), Obstacle> {
+        let Some((declared, of)) = gone.first().and_then(|it| Some((it, it.listed.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let is_gone = |item: &Json| {
+            let texts = gone.iter().filter_map(|gone| gone.listed.as_ref());
+            texts.into_iter().any(|gone| *item == Json::String(gone.text.clone()))
+        };
+        let Some(Json::Array(all)) = of.list.value() else { return Ok(()) };
+        let rest: Vec<Json> = all.iter().filter(|item| !is_gone(item)).cloned().collect();
+        if rest.is_empty() || declared.is_instance {
+            return self.remove(declared, edits);
+        }
+        let (file, _) = self.place(declared);
+        let (all, rest) = (Json::Array(all), Json::Array(rest));
+        match self.edit_value(file, &of.list, Some(&all), &rest, Meaning::Set) {
+            Ok(splices) => {
+                for splice in splices {
+                    let path = splice.file.clone().unwrap_or_else(|| declared.file.clone());
+                    edits.splices.entry(path).or_default().push(splice);
+                }
+                Ok(())
+            }
+            Err(why) => self.refuse(edits, self.obstacle(declared, of.argument, &why)),
+        }
     }
 
     /// New resources go after their siblings.

@@ -132,8 +132,13 @@ impl ServiceLinkedRole {
         self.path.strip_prefix(PATH).unwrap_or_default().trim_end_matches('/')
     }
 
-    /// What follows the one underscore of a name; with more than one the provider knows none.
+    /// What follows the one underscore of a name; with more than one the provider knows none. The
+    /// roles of Application Auto Scaling have one that AWS chooses and that nobody may ask for, so the
+    /// provider wants no argument there.
     fn suffix(&self) -> Option<&str> {
+        if self.service().contains(".application-autoscaling.") {
+            return None;
+        }
         let mut parts = self.role_name.split('_');
         match (parts.next(), parts.next(), parts.next()) {
             (Some(_), suffix, None) => suffix,
@@ -365,6 +370,32 @@ impl From<sdk::Role> for ServiceLinkedRole {
             description: role.description,
             tags,
             is_described: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffix_is_what_people_may_choose() {
+        for (service, name, suffix) in [
+            ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", None),
+            ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling_blue", Some("blue")),
+            (
+                "dynamodb.application-autoscaling.amazonaws.com",
+                "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+                None,
+            ),
+        ] {
+            let role = serde_json::json!({
+                "Path": format!("{PATH}{service}/"), "RoleName": name,
+                "Arn": format!("arn:aws:iam::111122223333:role{PATH}{service}/{name}")
+            });
+            let role: ServiceLinkedRole = serde_json::from_value(role).unwrap();
+            assert_eq!(role.json_only(), None);
+            assert_eq!(role.suffix(), suffix, "{name}");
         }
     }
 }

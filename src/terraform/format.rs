@@ -6,7 +6,8 @@
 //!
 //! Strings: whatever AWS holds becomes one quoted template without interpolation. Every `${` and
 //! `%{` is doubled, control and invisible characters are escaped, so that what a reviewer sees is
-//! what is there.
+//! what is there. Terraform splits a string at each `$` and `%`, and puts it together again in a time
+//! that grows with the square of their number: where there are very many, they are escaped, too.
 
 use std::fmt::Write;
 
@@ -16,6 +17,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::{Block, Body, Expression};
 use crate::invisible::is_invisible;
 use crate::json::Json;
+
+/// How many `$` and `%` in one string Terraform reads in less than half a second.
+const MANY_MARKERS: usize = 2000;
 
 /// The text of a file.
 pub fn file(body: &Body) -> String {
@@ -292,9 +296,12 @@ fn print_quoted(out: &mut String, text: &str) {
 
 fn print_escaped(out: &mut String, text: &str, is_escaped: fn(char) -> bool) {
     out.push('"');
+    let are_many = text.bytes().filter(|byte| b"$%".contains(byte)).count() > MANY_MARKERS;
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
+            '$' if are_many => out.push_str("\\u0024"),
+            '%' if are_many => out.push_str("\\u0025"),
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -334,6 +341,15 @@ mod tests {
         assert_eq!(quoted("${%${abspath(path.module)}"), r#""$${%$${abspath(path.module)}""#);
         assert_eq!(quoted("${a} $${b} %{if}"), r#""$${a} $$${b} %%{if}""#);
         assert_eq!(quoted("$ % $$ 100% {"), r#""$ % $$ 100% {""#);
+    }
+
+    #[test]
+    fn very_many_markers_are_escaped() {
+        let text = |times: usize| "%${a}".repeat(times);
+        let (few, many) = (quoted(&text(1000)), quoted(&text(1001)));
+        assert!(few.contains("%$${a}") && !few.contains('\\'));
+        assert_eq!(many.matches(r"\u0025\u0024{a}").count(), 1001);
+        assert_eq!(super::super::literal::quoted(&many), Some(text(1001)));
     }
 
     #[test]

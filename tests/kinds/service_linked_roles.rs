@@ -8,8 +8,8 @@ use super::{Cases, Change, Edit, iam, tags};
 pub static CASES: Cases = Cases {
     kind: "service linked roles",
     account,
-    // Of four roles one has a suffix that the provider cannot tell.
-    resources: 3,
+    // Of five roles one has a suffix that the provider cannot tell.
+    resources: 4,
     edits: &[Edit {
         file: "terraform/iam_service_linked_role.AWSServiceRoleForSupport.tf",
         from: "\"Lets us help\"",
@@ -52,7 +52,11 @@ fn account() -> Value {
         support,
         role("AWSServiceRoleForAutoScaling_blue", "autoscaling"),
         role("AWSServiceRoleForAutoScaling_a_b", "autoscaling"),
-        role("AWSServiceRoleForTrustedAdvisor", "trustedadvisor")
+        role("AWSServiceRoleForTrustedAdvisor", "trustedadvisor"),
+        role(
+            "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+            "dynamodb.application-autoscaling"
+        )
     ]})
 }
 

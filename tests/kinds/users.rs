@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::support::python::Emulator;
 use super::support::raw_json::ACCOUNT;
-use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
+use super::support::repository::{Repository, differences};
+use super::{Cases, Change, Edit, READ_ONLY, assert_export_changes, attached, document, iam, tags};
 
 pub static CASES: Cases = Cases {
     kind: "users",
@@ -113,4 +115,113 @@ fn changes() -> Vec<Change> {
             &["removed terraform/iam_user.9=,+@-x.tf", "removed users/9=,+@-x.json"],
         ),
     ]
+}
+
+/// `*_exclusive` resources are written for roles alone: those that people write for others would take
+/// away again what AWS adds, whatever the settings say.
+#[test]
+fn what_a_list_of_a_person_would_take_away_again_is_a_conflict() {
+    let mut dave = user("dave", "/");
+    dave["AttachedManagedPolicies"] = attached(&[READ_ONLY]);
+    let account = json!({ "account": ACCOUNT, "users": [user("carol", "/"), dave] });
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::start(Some(file.path()));
+    let list = "resource \"aws_iam_user_policy_attachments_exclusive\" \"x\" {\n  \
+                user_name   = aws_iam_user.carol.name\n  policy_arns = []\n}\n";
+    let repositories = ["false", "true"].map(|exclusive| {
+        let repository = Repository::new();
+        let settings = format!("kinds = [\"users\"]\nexclusive = {exclusive}\n");
+        repository.write("aws-iam-gitops.toml", &settings);
+        repository.export(&emulator, &[]);
+        repository.write("terraform/main.tf", list);
+        repository
+    });
+    let attach =
+        format!("client.iam('AttachUserPolicy', UserName='carol', PolicyArn='{READ_ONLY}')");
+    emulator.call(&attach);
+    for repository in repositories {
+        let before = repository.tree();
+        let summary = repository.export(&emulator, &[]);
+        assert_eq!(summary.names("conflicting"), ["terraform/iam_user.carol.tf"]);
+        assert_eq!(differences(&before, &repository.tree()), [""; 0]);
+    }
+}
+
+const MAIN: &str = r#"resource "aws_iam_user" "carol" {
+  name = "carol"
+}
+
+# Agreed in the spring.
+resource "aws_iam_user_group_membership" "carol" {
+  user = aws_iam_user.carol.name
+  groups = [
+    "night", # until May
+    "day",
+    "week",
+  ]
+}
+"#;
+
+/// One resource for all groups of a user is found again, and AWS's changes are made in its list and
+/// beside it.
+#[test]
+fn list_of_groups_is_edited_in_place() {
+    let group = |name: &str| {
+        json!({
+            "Path": "/", "GroupName": name, "GroupId": format!("AGPA{name:0>17}"),
+            "Arn": format!("arn:aws:iam::{ACCOUNT}:group/{name}"),
+            "CreateDate": "2024-05-06T07:08:09Z",
+            "GroupPolicyList": [], "AttachedManagedPolicies": []
+        })
+    };
+    let mut carol = user("carol", "/");
+    carol["GroupList"] = json!(["day", "night", "week"]);
+    let groups: Vec<_> = ["day", "night", "week", "x"].into_iter().map(group).collect();
+    let account = json!({ "account": ACCOUNT, "users": [carol], "groups": groups });
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::start(Some(file.path()));
+    let repository = Repository::new();
+    repository.write("aws-iam-gitops.toml", "kinds = [\"users\"]\n");
+    std::fs::create_dir(repository.root()).expect("a folder");
+    repository.write("terraform/main.tf", MAIN);
+    let export = |files: &[&str], main: &str| {
+        assert_export_changes(&repository, &emulator, files);
+        assert_eq!(repository.read("terraform/main.tf"), main);
+    };
+    let module = ["added terraform/provider.tf", "added terraform/versions.tf"];
+    export(&[module[0], module[1], "added users/carol.json"], MAIN);
+    let call = |action: &str, group: &str| {
+        emulator.call(&format!("client.iam('{action}', UserName='carol', GroupName='{group}')"));
+    };
+    let both = ["changed terraform/main.tf", "changed users/carol.json"];
+    call("RemoveUserFromGroup", "night");
+    call("RemoveUserFromGroup", "week");
+    call("AddUserToGroup", "x");
+    let added = r#"
+import {
+  to = aws_iam_user_group_membership.carol__in__x
+  id = "carol/x"
+}
+
+resource "aws_iam_user_group_membership" "carol__in__x" {
+  user   = aws_iam_user.carol.name
+  groups = ["x"]
+}
+"#;
+    let shorter = MAIN.replace("    \"night\", # until May\n", "").replace("    \"week\",\n", "");
+    export(&both, &format!("{shorter}{added}"));
+    // What a person adds to the list is ahead of AWS.
+    repository.edit("terraform/main.tf", "    \"day\",\n", "    \"day\",\n    \"night\",\n");
+    let edited = repository.read("terraform/main.tf");
+    export(&[], &edited);
+    call("AddUserToGroup", "night");
+    export(&["changed users/carol.json"], &edited);
+    // With the last group its block goes.
+    for group in ["day", "night"] {
+        call("RemoveUserFromGroup", group);
+    }
+    let alone = &MAIN[..MAIN.find("\n# Agreed").expect("the comment")];
+    export(&both, &format!("{alone}{added}"));
 }
