@@ -80,6 +80,8 @@ struct Opaque {
     owner: Option<String>,
     /// Of the block.
     address: String,
+    /// Whether it lists what hangs on the owner, whatever else declares that.
+    is_list: bool,
 }
 
 /// Whose objects a provider makes.
@@ -119,6 +121,8 @@ pub struct Found {
     pub is_twice: bool,
     /// Whether files declare resources of it of a type that is not written.
     pub has_left_out: bool,
+    /// What lists some of its resources once more.
+    pub list: Option<String>,
     /// Two addresses of one resource, of which neither takes over from the other.
     pub doubled: Option<(String, String)>,
 }
@@ -342,6 +346,7 @@ impl Desired {
                             resource_type: written_as.name,
                             address: found.address.to_string(),
                             owner: owner(written_as, &arguments),
+                            is_list: false,
                         });
                         continue;
                     }
@@ -373,6 +378,7 @@ impl Desired {
                             resource_type: written_as.name,
                             owner: None,
                             address: found.address.to_string(),
+                            is_list: false,
                         });
                     }
                     let several = written_as.each.and_then(|list| several(list, &arguments));
@@ -381,6 +387,7 @@ impl Desired {
                             resource_type: written_as.name,
                             owner: owner(written_as, &arguments),
                             address: found.address.to_string(),
+                            is_list: false,
                         });
                         continue;
                     }
@@ -591,8 +598,13 @@ impl Desired {
             entity.kind().resource_types.iter().any(|of| of.name == opaque.resource_type)
                 && opaque.owner.as_ref().is_none_or(|owner| is_named(entity, owner))
         };
-        let covered = self.opaque.iter().filter(is_its);
-        found.state.covered = covered.map(|opaque| opaque.resource_type.to_owned()).collect();
+        for opaque in self.opaque.iter().filter(is_its) {
+            found.state.covered.insert(opaque.resource_type.to_owned());
+            if opaque.is_list {
+                found.state.listed.insert(opaque.resource_type.to_owned());
+                found.list.get_or_insert_with(|| opaque.address.clone());
+            }
+        }
         let is_declared = !found.places.is_empty() || !found.moved.is_empty();
         if !is_declared {
             self.covering(entity.kind())?;
@@ -789,6 +801,8 @@ fn note_covered<'a>(
             if *by != found.address.resource_type || !has(argument) || is_compared {
                 continue;
             }
+            // One that lists owners is about one thing that they all have.
+            let is_list = argument != owner;
             let owners = block.value(owner).and_then(|value| scope.node(value).value());
             match owners {
                 Some(Json::Array(names)) => opaque.extend(names.into_iter().map(|name| Opaque {
@@ -798,18 +812,21 @@ fn note_covered<'a>(
                         Json::String(name) => Some(name),
                         _ => None,
                     },
+                    is_list,
                 })),
                 Some(Json::String(name)) => {
                     opaque.push(Opaque {
                         resource_type: covered.name,
                         owner: Some(name),
                         address: found.address.to_string(),
+                        is_list,
                     });
                 }
                 _ => opaque.push(Opaque {
                     resource_type: covered.name,
                     owner: None,
                     address: found.address.to_string(),
+                    is_list,
                 }),
             }
         }

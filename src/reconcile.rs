@@ -24,6 +24,9 @@ pub struct State {
     /// Resource types of which the files may declare more than can be told, such as by a `for_each`
     /// over what is not known.
     pub covered: BTreeSet<String>,
+    /// Those of them that a list beside the resources names once more, such as that of a role's
+    /// `*_exclusive`: what goes from the files and stays in the list comes back.
+    pub listed: BTreeSet<String>,
 }
 
 /// A resource type, and what AWS's side of it is: the import ID.
@@ -119,7 +122,7 @@ impl State {
         if other.resources.keys().any(is_more) { Match::Differs } else { found }
     }
 
-    /// Whether AWS changed something that is unknown here.
+    /// Whether AWS changed something that is unknown here, or took away what a list still names.
     fn lost(&self, base: Option<&State>, actual: Option<&State>) -> bool {
         let (Some(base), Some(actual)) = (base, actual) else { return false };
         let is_lost = |identity: &Identity| match (
@@ -132,6 +135,7 @@ impl State {
                 self.covered.contains(&identity.0) && !base.differing(actual).is_empty()
             }
             (None, None, _) => false,
+            (Some(_), None, Some(_)) => self.listed.contains(&identity.0),
             (_, _, None) => self.covered.contains(&identity.0),
             _ => false,
         };

@@ -346,7 +346,11 @@ impl<'a> Steps<'a> {
 
     /// Whether a file is what an earlier export wrote, whoever took import blocks out of it since.
     fn is_rendering_of(&self, base: &dyn Entity, text: &str) -> bool {
-        [&self.base_context, &self.former_context].into_iter().any(|context| {
+        // Of a time when the settings asked for them.
+        let exclusive = (!self.context.exclusive && text.contains("_exclusive\" "))
+            .then(|| Context { exclusive: true, ..self.base_context.clone() });
+        let contexts = [&self.base_context, &self.former_context];
+        contexts.into_iter().chain(&exclusive).any(|context| {
             let body = body(base, context, text);
             let written = format::file(&body);
             if written == text {

@@ -1635,6 +1635,30 @@ mod others {
         assert_eq!(place.tree(), before);
     }
 
+    #[test]
+    fn what_a_list_of_a_person_still_names_is_a_conflict() {
+        let mut account = Account::small();
+        account.attach("audit", "data");
+        let place = Place::with(&account);
+        let arn = format!("arn:aws:iam::{ACCOUNT}:policy/data");
+        let list = format!(
+            "resource \"aws_iam_role_policy_attachments_exclusive\" \"x\" {{\n  \
+             role_name = aws_iam_role.audit.name\n  policy_arns = [\"{arn}\"]\n}}\n"
+        );
+        place.write("terraform/main.tf", &list);
+        let before = place.tree();
+        place.run(&[]).succeeded().assert_no_edits();
+        account.role("audit")["AttachedManagedPolicies"] = json!([]);
+        let run = place.export(&account, &[]).succeeded();
+        assert_eq!(run.conflicting(), ["terraform/iam_role.audit.tf"]);
+        assert_eq!(place.tree(), before);
+        // Once the list has followed, so does the rest.
+        place.remove("terraform/main.tf");
+        let run = place.export(&account, &[]).succeeded();
+        assert!(run.conflicting().is_empty());
+        assert!(!place.read("terraform/iam_role.audit.tf").contains("attachment"));
+    }
+
     /// Nobody took it out of a file in which it never was.
     #[test]
     fn new_role_joins_what_its_file_holds() {

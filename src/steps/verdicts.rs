@@ -377,6 +377,22 @@ impl<'a> Steps<'a> {
             let additions = self.edit(&found, None, Some(entity.as_ref()), false, &is_anothers);
             terraform = Action::Edit(additions.additions());
         }
+        if verdict == Verdict::Conflicting
+            && let Some(list) = found.list.as_ref().filter(|_| reason.is_none())
+        {
+            let base = base_state.as_ref();
+            let is_there =
+                |state: &State, identity: &Identity| state.resources.contains_key(identity);
+            let is_moved = |identity: &Identity| {
+                found.state.listed.contains(&identity.0)
+                    && base.is_some_and(|base| is_there(base, identity))
+                        != is_there(&actual_state, identity)
+            };
+            let all = base.into_iter().chain([&actual_state]).flat_map(|it| it.resources.keys());
+            if all.into_iter().any(is_moved) {
+                reason = Some(format!("`{list}` lists what AWS added or took away"));
+            }
+        }
         if verdict == Verdict::Conflicting && (self.options.proposed || reason.is_none()) {
             // Of what is in the way, a value that is left open is the least obvious.
             let is_anothers = self.is_anothers();

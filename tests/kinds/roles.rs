@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::support::module::Module;
+use super::support::python::Emulator;
 use super::support::raw_json::{self, ACCOUNT};
-use super::{Cases, Change, Edit, READ_ONLY, attached, document, iam, tags};
+use super::support::repository::Repository;
+use super::{Cases, Change, Edit, READ_ONLY, assert_export_changes, attached, document, iam, tags};
 
 pub static CASES: Cases = Cases {
     kind: "roles",
@@ -53,4 +56,34 @@ fn changes() -> Vec<Change> {
             &["removed roles/reader.json", "removed terraform/iam_role.reader.tf"],
         ),
     ]
+}
+
+/// Files of ours follow the setting: a list that stayed would attach again what AWS detaches.
+#[test]
+fn lists_that_are_asked_for_no_longer_are_forgotten() {
+    let file = tempfile::NamedTempFile::new().expect("temporary file");
+    let mut account = account();
+    account["account"] = json!(ACCOUNT);
+    std::fs::write(file.path(), account.to_string()).expect("write the account");
+    let emulator = Emulator::start(Some(file.path()));
+    let repository = Repository::new();
+    let settings = |exclusive: bool| format!("kinds = [\"roles\"]\nexclusive = {exclusive}\n");
+    repository.write("aws-iam-gitops.toml", &settings(true));
+    repository.export(&emulator, &[]);
+    let module = Module::new(&repository.root(), &emulator);
+    module.plan();
+    module.apply();
+    repository.write("aws-iam-gitops.toml", &settings(false));
+    let files = ["changed terraform/iam_role.deploy.tf", "changed terraform/iam_role.reader.tf"];
+    assert_export_changes(&repository, &emulator, &files);
+    let actions = module.plan().actions();
+    assert!(actions.len() == 4 && actions.iter().all(|it| it.ends_with(" forget")), "{actions:?}");
+    module.apply();
+
+    emulator.call(&format!(
+        "client.iam('DetachRolePolicy', RoleName='deploy', PolicyArn='{READ_ONLY}')"
+    ));
+    let files = ["changed roles/deploy.json", "changed terraform/iam_role.deploy.tf"];
+    assert_export_changes(&repository, &emulator, &files);
+    assert_eq!(module.plan().actions(), [""; 0]);
 }
