@@ -196,6 +196,7 @@ def extend_emulator():
     extend_groups(models.IAMBackend)
     extend_openid_connect_providers(responses.IamResponse)
     extend_saml_providers(models.SAMLProvider, responses.IamResponse)
+    extend_service_linked_roles(models.IAMBackend)
     extend_account(models.IAMBackend, responses.IamResponse)
 
 
@@ -367,6 +368,20 @@ def extend_saml_providers(provider_model, response_model):
     response_model.create_saml_provider = create_saml_provider_with_tags
     for operation in (tag_saml_provider, untag_saml_provider, list_saml_provider_tags):
         setattr(response_model, operation.__name__, operation)
+
+
+def extend_service_linked_roles(backend_model):
+    """Refuses a suffix where the service chooses the name."""
+    from moto.iam.exceptions import InvalidInput
+
+    create_service_linked_role = backend_model.create_service_linked_role
+
+    def create_named_role(self, service_name, description, suffix):
+        if suffix and ".application-autoscaling." in service_name:
+            raise InvalidInput(f"Custom suffix is not allowed for {service_name}")
+        return create_service_linked_role(self, service_name, description, suffix)
+
+    backend_model.create_service_linked_role = create_named_role
 
 
 def extend_account(backend_model, response_model):
