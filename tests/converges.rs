@@ -17,7 +17,7 @@ use support::module::Module;
 use support::python::Emulator;
 use support::runtime_api::{Answer, Function, scheduled};
 
-const HISTORIES: usize = 20;
+const HISTORIES: usize = 16;
 const OPERATIONS: usize = 100;
 /// Modules that Terraform looks at in one run.
 const MODULES: usize = 30;
