@@ -186,10 +186,11 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     };
     let state_key = format!("{folder}terraform.tfstate");
     let title = prefix.map(|prefix| format!(" {prefix}")).unwrap_or_default();
+    let prefix_option = prefix.map(|prefix| format!(" --prefix {prefix}")).unwrap_or_default();
     let slug = prefix.map(|prefix| format!("-{}", prefix.replace(['/', '.'], "-")));
     let program = settings.program.as_ref();
     let protected = protected(settings);
-    let values: [(&str, Option<&str>); 22] = [
+    let values: [(&str, Option<&str>); 23] = [
         ("account", Some(&settings.account.id)),
         ("apply_role", Some(&settings.apply_role)),
         ("branch", Some(&settings.branch)),
@@ -201,6 +202,7 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
         ("owns", Some(if settings.team.is_some() { "" } else { "# " })),
         ("plan_role", Some(&settings.plan_role)),
         ("prefix", prefix),
+        ("prefix_option", Some(&prefix_option)),
         ("program_sha256", Some(program.map_or("", |program| &program.sha256))),
         ("program_url", Some(program.map_or("", |program| &program.url))),
         ("protected", protected.as_deref()),
