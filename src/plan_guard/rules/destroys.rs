@@ -233,13 +233,16 @@ mod tests {
 
     #[test]
     fn exclusive_resources_hold_nothing_that_could_be_destroyed() {
-        let exclusive = |index: usize| {
-            let values = json!({ "role_name": format!("r{index}"), "policy_names": ["a"] });
-            change("aws_iam_role_policies_exclusive", &["delete"], values, Value::Null)
-        };
-        let mut plan = plan((0..9).map(exclusive));
-        plan["prior_state"] = roles(&[], 0, 9)["prior_state"].clone();
-        assert_passed(&RULE, &plan);
+        // Those that an export writes no more are let go of.
+        for action in ["delete", "forget"] {
+            let exclusive = |index: usize| {
+                let values = json!({ "role_name": format!("r{index}"), "policy_names": ["a"] });
+                change("aws_iam_role_policies_exclusive", &[action], values, Value::Null)
+            };
+            let mut plan = plan((0..9).map(exclusive));
+            plan["prior_state"] = roles(&[], 0, 9)["prior_state"].clone();
+            assert_passed(&RULE, &plan);
+        }
     }
 
     #[test]
