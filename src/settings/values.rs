@@ -124,7 +124,9 @@ pub fn kind(word: &str) -> Result<BTreeSet<&'static str>, Invalid> {
 
 pub(super) fn unknown_kind(name: &str) -> Invalid {
     let names = kind_names();
+    // One may be a kind's own name.
     let groups: BTreeSet<&str> = KINDS.iter().filter_map(|kind| kind.asked_by).collect();
+    let groups = groups.into_iter().filter(|group| !names.iter().any(|name| name == group));
     let names: Vec<&str> =
         names.iter().map(String::as_str).chain(groups).chain([DEFAULT]).collect();
     Invalid::new(format!("there is no kind `{}`", visible(name)), allowed(name, &names))
@@ -359,5 +361,18 @@ pub fn default_clone(repository: &Remote, cache: Option<&Path>) -> PathBuf {
     match cache {
         Some(cache) => cache.join("aws-iam-gitops").join(name),
         None => temp_dir().join(format!("aws-iam-gitops-{name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_that_are_allowed_are_named_once() {
+        let told = unknown_kind("nothing").to_string();
+        for name in ["service_linked_roles", "identity_center", DEFAULT] {
+            assert_eq!(told.matches(&format!("`{name}`")).count(), 1, "{told}");
+        }
     }
 }
