@@ -89,15 +89,14 @@ fn owned_elsewhere(files: &dyn Files, coverage: &Coverage) -> anyhow::Result<Opt
     Ok(None)
 }
 
-/// Tells of an export of one of several accounts that lies in the root, too.
-///
-/// # Errors
-///
-/// A file that cannot be read.
-pub fn also_in_root(root: &dyn Files, id: &str) -> anyhow::Result<Option<String>> {
-    let account = account_of(root)?.filter(|account| account.id == id);
-    Ok(account
-        .map(|_| format!("an export of this account lies in the root, too: {BEFORE_TWO_OWNERS}")))
+/// Tells of an export of one of several accounts that lies in the root, too. What is called like one
+/// of its folders there, and is none, is somebody else's.
+pub fn also_in_root(root: &dyn Files, id: &str) -> Option<String> {
+    let mut accounts =
+        folders().filter_map(|(kind, folder)| account_in(root, kind, folder).ok()?);
+    let (_, account) = accounts.next()?;
+    (account.id == id)
+        .then(|| format!("an export of this account lies in the root, too: {BEFORE_TWO_OWNERS}"))
 }
 
 /// Exporting one account over another would remove all of the other's files.

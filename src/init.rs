@@ -15,6 +15,7 @@ use crate::desired::Desired;
 use crate::directory::Directory;
 use crate::error::Refused;
 use crate::module::{Module, PROVIDER_FILE, VERSIONS, VERSIONS_FILE, provider};
+use crate::settings::account_id;
 use crate::settings::accounts::folder_of;
 use crate::settings::file::FILE_NAME;
 use crate::settings::values::Prefix;
@@ -173,8 +174,9 @@ pub fn init(settings: &InitSettings) -> anyhow::Result<Vec<File>> {
 fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     let prefix = settings.prefix.as_ref().map(Prefix::as_str);
     let folder = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    // Where the folders of other accounts lie.
-    let siblings = prefix.and_then(|prefix| Some(prefix.rsplit_once('/')?.0));
+    // Where the folders of other accounts lie, each called by its ID.
+    let siblings = prefix.and_then(|prefix| prefix.rsplit_once('/'));
+    let siblings = siblings.filter(|(_, name)| account_id(name).is_ok()).map(|(folder, _)| folder);
     let terraform_folder = format!("{folder}terraform");
     // The file stays as it is when another account is laid out.
     let is_one_of_several = settings.prefix.as_ref() == Some(&folder_of(&settings.account.id));
@@ -184,10 +186,11 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
     };
     let state_key = format!("{folder}terraform.tfstate");
     let title = prefix.map(|prefix| format!(" {prefix}")).unwrap_or_default();
+    let prefix_option = prefix.map(|prefix| format!(" --prefix {prefix}")).unwrap_or_default();
     let slug = prefix.map(|prefix| format!("-{}", prefix.replace(['/', '.'], "-")));
     let program = settings.program.as_ref();
     let protected = protected(settings);
-    let values: [(&str, Option<&str>); 22] = [
+    let values: [(&str, Option<&str>); 23] = [
         ("account", Some(&settings.account.id)),
         ("apply_role", Some(&settings.apply_role)),
         ("branch", Some(&settings.branch)),
@@ -199,6 +202,7 @@ fn texts(settings: &InitSettings) -> Vec<(String, &'static str, String)> {
         ("owns", Some(if settings.team.is_some() { "" } else { "# " })),
         ("plan_role", Some(&settings.plan_role)),
         ("prefix", prefix),
+        ("prefix_option", Some(&prefix_option)),
         ("program_sha256", Some(program.map_or("", |program| &program.sha256))),
         ("program_url", Some(program.map_or("", |program| &program.url))),
         ("protected", protected.as_deref()),

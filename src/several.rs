@@ -80,7 +80,7 @@ async fn export_one(shared: Arc<Shared>, id: String) -> anyhow::Result<Summary> 
     let settings = ExportSettings { coverage, ..settings.clone() };
     let mut summary = export::export(&Source::Live(live), &settings).await?;
     let root = Directory::new(&settings.to, true);
-    summary.notes.extend(export::also_in_root(&root, &id)?);
+    summary.notes.extend(export::also_in_root(&root, &id));
     Ok(summary)
 }
 

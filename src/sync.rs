@@ -204,7 +204,7 @@ impl Run<'_> {
         seen.inventory = read;
         if let Some(id) = self.named_account() {
             let root = block_in_place(|| self.repository.tree(head, ""))?;
-            summary.notes.extend(block_in_place(|| export::also_in_root(&root, id))?);
+            summary.notes.extend(block_in_place(|| export::also_in_root(&root, id)));
         }
         summary.to = self.repository.remote().to_string();
         if let Source::Live(live) = &seen.source {

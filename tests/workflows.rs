@@ -424,11 +424,16 @@ fn a_plan_that_is_too_long_for_a_comment_is_told_as_far_as_it_goes() {
 #[test]
 fn one_account_of_several_goes_around_below_its_folder() {
     let account = account(&[role("deploy", "Deploys")]);
-    let place = Place::with(&account, &["--prefix", "accounts/1"], "accounts/1/");
+    let place =
+        Place::with(&account, &["--prefix", "accounts/111111111111"], "accounts/111111111111/");
     let token = "token:contents=read;id-token=write;issues=write";
     place.git.ask_for(Some(("x-access-token", token)));
     // The file is one for all accounts.
-    place.edit("aws-iam-gitops.toml", "prefix = \"accounts/1\"", "prefix = \"accounts/2\"");
+    place.edit(
+        "aws-iam-gitops.toml",
+        "prefix = \"accounts/111111111111\"",
+        "prefix = \"accounts/222222222222\"",
+    );
     place.commit("Another account is the usual one");
     place.push("HEAD:main");
     let imported = place.run("apply", "push").succeeded();
@@ -438,29 +443,49 @@ fn one_account_of_several_goes_around_below_its_folder() {
 
     // What lies below another account's folder is nothing to this one.
     place.branch("topic");
-    std::fs::create_dir_all(place.checkout().join("accounts/10/terraform")).expect("a folder");
-    place.write("accounts/10/terraform/main.tf", "");
+    std::fs::create_dir_all(place.checkout().join("accounts/101010101010/terraform"))
+        .expect("a folder");
+    place.write("accounts/101010101010/terraform/main.tf", "");
     place.commit("Change another account");
     let others = place.plan("o/n");
     let skipped = ["check", "comment", "plan"].map(|job| (job, "skipped"));
     let mut results = others.results();
     results.sort_unstable();
     assert_eq!(results, [&skipped[..2], &[("concerned", "success")], &skipped[2..]].concat());
+    // What lies in no account's folder is, and any that the module looks into.
     place.branch("topic");
-    place.write("README.md", "What holds for all accounts.\n");
+    place.write("accounts/README.md", "What holds for all accounts.\n");
     place.commit("Change what is no account's");
+    place.plan("o/n").succeeded();
+    let link = place.checkout().join("accounts/111111111111/other");
+    std::os::unix::fs::symlink("../101010101010", link).expect("a symbolic link");
+    place.commit("Link another account's folder");
+    place.push("HEAD:main");
+    place.branch("topic");
+    let other = place.checkout().join("accounts/101010101010/terraform");
+    std::fs::create_dir_all(&other).expect("a folder");
+    std::fs::write(other.join("main.tf"), "# Another's\n").expect("write");
+    place.commit("Change another account that is linked");
     place.plan("o/n").succeeded();
 
     place.branch("topic");
-    place.edit("accounts/1/roles/deploy.json", "Deploys", "Deploys it");
+    place.edit("accounts/111111111111/roles/deploy.json", "Deploys", "Deploys it");
     place.commit("Change the mirror alone");
     let mirrored = place.plan("o/n");
-    assert!(mirrored.log("Compare the raw JSON with Terraform").contains("--prefix accounts/1"));
+    assert!(
+        mirrored
+            .log("Compare the raw JSON with Terraform")
+            .contains("--prefix accounts/111111111111")
+    );
     place.branch("topic");
-    place.edit(&format!("accounts/1/{ROLE}"), "Deploys", "Deploys it");
+    place.edit(&format!("accounts/111111111111/{ROLE}"), "Deploys", "Deploys it");
     place.commit("Say it");
     place.plan("o/n").succeeded();
     let comments = place.api.world().comments.clone();
     assert_eq!(comments.len(), 1);
-    assert!(comments[0].body.starts_with("<!-- aws-iam-gitops plan-accounts-1 -->\nThe plan of "));
+    assert!(
+        comments[0]
+            .body
+            .starts_with("<!-- aws-iam-gitops plan-accounts-111111111111 -->\nThe plan of ")
+    );
 }

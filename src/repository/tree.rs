@@ -184,7 +184,10 @@ impl Tree {
     ///
     /// As [`Tree::files`].
     pub fn folders(&self, folder: &str) -> Result<Vec<String>, GitError> {
-        let committed = self.folder(&self.full(folder.trim_matches('/'))?)?;
+        let committed = match self.folder(&self.full(folder.trim_matches('/'))?) {
+            Err(error) if error.reason == Reason::Other => return Ok(Vec::new()),
+            committed => committed?,
+        };
         let entries =
             committed.places.iter().filter_map(|at| raw_entry(&committed.data[at.clone()]));
         let folders = entries.filter(|entry| entry.mode == FOLDER);

@@ -349,6 +349,8 @@ mod tests {
         refused("[[ignore]]\nname = '[x'", "line 2, column 8", "`[x` is no glob", "`*`");
         refused("[[ignore]]\nname = '{x'", "line 2, column 8", "is no glob", "`*`");
         refused("[[ignore]]\nkind = 'role'", "line 2, column 8", "no kind `role`", "`roles`?");
+        let default = "[[ignore]]\nkind = 'default'";
+        refused(default, "line 2, column 8", "no kind `default`", "allowed are `policies`");
         refused("[[ignore]]\ntag = '=x'", "line 2, column 7", "no key", "`KEY=VALUE`");
     }
 

@@ -119,7 +119,7 @@ pub fn kind_glob(text: &str) -> Result<GlobMatcher, Invalid> {
     let glob = glob(text)?;
     match kind_names().iter().any(|name| glob.is_match(name)) {
         true => Ok(glob),
-        false => Err(unknown_kind(text)),
+        false => Err(unknown_kind(text, &[])),
     }
 }
 

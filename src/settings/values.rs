@@ -119,14 +119,19 @@ pub fn kind(word: &str) -> Result<BTreeSet<&'static str>, Invalid> {
     }
     let is_meant = |kind: &&&Kind| kind_name(kind.plural) == word || kind.asked_by == Some(word);
     let found: BTreeSet<_> = KINDS.iter().filter(is_meant).map(|kind| kind.plural).collect();
-    if found.is_empty() { Err(unknown_kind(word)) } else { Ok(found) }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let groups: BTreeSet<&str> = KINDS.iter().filter_map(|kind| kind.asked_by).collect();
+    Err(unknown_kind(word, &groups.into_iter().chain([DEFAULT]).collect::<Vec<_>>()))
 }
 
-pub(super) fn unknown_kind(name: &str) -> Invalid {
-    let names = kind_names();
-    let groups: BTreeSet<&str> = KINDS.iter().filter_map(|kind| kind.asked_by).collect();
-    let names: Vec<&str> =
-        names.iter().map(String::as_str).chain(groups).chain([DEFAULT]).collect();
+pub(super) fn unknown_kind(name: &str, words: &[&str]) -> Invalid {
+    let mut names = kind_names();
+    // A word for several may be a kind's own name.
+    let words = words.iter().filter(|word| !names.iter().any(|name| name == *word));
+    names.extend(words.map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     Invalid::new(format!("there is no kind `{}`", visible(name)), allowed(name, &names))
 }
 
@@ -359,5 +364,18 @@ pub fn default_clone(repository: &Remote, cache: Option<&Path>) -> PathBuf {
     match cache {
         Some(cache) => cache.join("aws-iam-gitops").join(name),
         None => temp_dir().join(format!("aws-iam-gitops-{name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_that_are_allowed_are_named_once() {
+        let told = kind("nothing").unwrap_err().to_string();
+        for name in ["service_linked_roles", "identity_center", DEFAULT] {
+            assert_eq!(told.matches(&format!("`{name}`")).count(), 1, "{told}");
+        }
     }
 }

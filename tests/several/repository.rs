@@ -332,3 +332,20 @@ fn whoever_asks_for_an_account_that_is_none_of_them_is_told() {
     function.invoke(&json!({"account": DATA})).succeeded();
     assert_eq!(site.subjects().len(), 1);
 }
+
+#[test]
+fn what_is_called_like_a_folder_of_an_export_stops_none() {
+    let site = Site::new();
+    let repository = git_server::Bare { path: site.bare.path() };
+    // The root is not theirs.
+    let own = [("policies", Some("x")), ("users/a.json", Some("[")), ("roles", Some("x"))];
+    repository.commit("main", &own, "own");
+    let said = site.run(&["sync", "--quiet"]).succeeded();
+    assert!(!said.stdout.contains("note:"), "{said}");
+    // One account has no folder of several.
+    let site = Site::new();
+    let repository = git_server::Bare { path: site.bare.path() };
+    let own = [("aws-iam-gitops.toml", Some("")), ("accounts", Some("x"))];
+    repository.commit("main", &own, "own");
+    site.run(&["sync", "--quiet"]).succeeded();
+}

@@ -86,13 +86,18 @@ fn affected(
     is_meant: impl Fn(Action) -> bool,
 ) -> impl Iterator<Item = (&str, &Value)> {
     let changes = plan.managed().filter(move |change| is_meant(change.action()));
-    let changes = changes.filter(|change| !is_empty(&change.resource_type, &change.change.before));
+    let changes =
+        changes.filter(|change| !calls_nothing(&change.resource_type, &change.change.before));
     changes.map(|change| (change.resource_type.as_str(), &change.change.before))
 }
 
-/// Whether a resource is about nothing any more, such as a user's membership in groups that AWS has
-/// ended: Terraform keeps it, and destroying it calls nothing.
-fn is_empty(found: &str, values: &Value) -> bool {
+/// Whether destroying a resource calls nothing: that of an `*_exclusive`, which only ends Terraform's
+/// watch over what there is, and of one that is about nothing any more, such as a user's membership in
+/// groups that AWS has ended, which Terraform keeps.
+fn calls_nothing(found: &str, values: &Value) -> bool {
+    if found.ends_with("_exclusive") {
+        return true;
+    }
     let list = resource_type(found).and_then(|(_, described)| values.get(described.each?));
     list.and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
@@ -224,6 +229,20 @@ mod tests {
         assert_passed(&RULE, &memberships(json!([])));
         assert_refused(&RULE, &memberships(json!(["admins"])), "9 entities");
         assert_refused(&RULE, &memberships(Value::Null), "9 entities");
+    }
+
+    #[test]
+    fn exclusive_resources_hold_nothing_that_could_be_destroyed() {
+        // Those that an export writes no more are let go of.
+        for action in ["delete", "forget"] {
+            let exclusive = |index: usize| {
+                let values = json!({ "role_name": format!("r{index}"), "policy_names": ["a"] });
+                change("aws_iam_role_policies_exclusive", &[action], values, Value::Null)
+            };
+            let mut plan = plan((0..9).map(exclusive));
+            plan["prior_state"] = roles(&[], 0, 9)["prior_state"].clone();
+            assert_passed(&RULE, &plan);
+        }
     }
 
     #[test]
