@@ -94,7 +94,7 @@ const TEMPLATES: [Template; 9] = [
         "where the state is kept",
     ),
     Template::new(FILE_NAME, template!("settings.toml"), "what is exported, and how"),
-    Template::new("README.md", template!("README.md"), "how the team works with it"),
+    Template::new("@folder@README.md", template!("README.md"), "how the team works with it"),
     Template::new(".gitignore", template!("gitignore"), "what Terraform keeps for itself"),
     Template::new(CODEOWNERS, template!("CODEOWNERS"), "who approves changes of what decides"),
     Template::new(

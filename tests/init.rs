@@ -111,8 +111,16 @@ fn accounts_that_the_settings_name_are_laid_out_one_beside_the_other() {
             assert!(text.contains(&format!("accounts/{id}")) && text.contains(id), "{text}");
         }
         assert_eq!(read("aws-iam-gitops.toml"), settings);
+        let readme = read(&format!("accounts/{id}/README.md"));
+        assert!(readme.starts_with(&format!("# IAM of AWS account {id}\n")), "{readme}");
     }
     assert!(!place.root().join("terraform").exists());
+
+    let settings = "[accounts]\nids = [\"111122223333\"]\n";
+    fs::write(place.root().join("aws-iam-gitops.toml"), settings).expect("settings");
+    let outcome = place.init_with(&[], &["--account", "999900001111"]);
+    outcome.failed_saying(&["`999900001111` is none of the `ids`"]);
+    assert!(!place.root().join("accounts/999900001111").exists());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::init::{Fate, File, InitSettings, Program, Workflow, init};
 use crate::invisible::visible;
 use crate::progress::Progress;
 use crate::repository::local::{Checkout, checkout};
+use crate::settings::file::FILE_NAME;
 use crate::settings::values::{self, Prefix};
 use crate::settings::{account_id, accounts, of_folder};
 
@@ -122,7 +123,17 @@ pub fn run(mut command: InitCommand, quiet: bool) -> anyhow::Result<ExitCode> {
     let found = find_checkout(&command.folder)?;
     let named = of_folder(&command.folder)?.choices.accounts.which;
     if command.prefix.is_none() && named.is_some() {
-        command.prefix = Some(accounts::folder_of(&account(&command)?.id));
+        let id = account(&command)?.id;
+        if let Some(accounts::Which::Ids(ids)) = &named
+            && !ids.contains(&id)
+        {
+            return Err(Refused {
+                error: format!("account `{id}` is none of the `ids` of `{FILE_NAME}`"),
+                hint: "add it there first, or name another with --account",
+            }
+            .into());
+        }
+        command.prefix = Some(accounts::folder_of(&id));
     }
     let settings = settle(command, found.as_ref())?;
     let files = init(&settings)?;
