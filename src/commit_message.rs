@@ -491,12 +491,19 @@ mod tests {
         };
         let kind =
             KindSummary { kind: hits[0].kind, standings: vec![standing], ..KindSummary::default() };
+        let mut titled = kind.standings[0].clone();
+        titled.title = Some("Ops [skip ci] @team".to_owned());
+        let titled =
+            KindSummary { standings: vec![titled], kind: kind.kind, ..KindSummary::default() };
         let text = |kinds: &[KindSummary]| CommitMessage::new(&records, kinds, None).text;
         let named = text(&[kind]);
         assert!(
             named.starts_with("sso: UpdatePermissionSet on permission set Admin \\u{23}1\n\n"),
             "{named}"
         );
+        let titled = text(&[titled]);
+        let cleaned = "permission set Ops \\u{5b}skip ci] \\u{40}team (Admin \\u{23}1)";
+        assert!(titled.contains(cleaned) && !titled.contains("[skip"), "{titled}");
         let unknown = text(&[]);
         assert!(unknown.starts_with("sso: UpdatePermissionSet on permission set "), "{unknown}");
         assert!(unknown.contains("ps-0000000000000001"), "{unknown}");

@@ -123,6 +123,28 @@ fn accounts_that_the_settings_name_are_laid_out_one_beside_the_other() {
     assert!(!place.root().join("accounts/999900001111").exists());
 }
 
+/// Only where folders beside it are other accounts' is a change there nothing to an account.
+#[test]
+fn pull_requests_are_sorted_by_account_where_accounts_lie_side_by_side() {
+    for (prefix, is_sorted) in [
+        (None, false),
+        (Some("infra/iam"), false),
+        (Some("accounts"), false),
+        (Some("accounts/1"), false),
+        (Some("accounts/444455556666"), true),
+        (Some("iam/live/444455556666"), true),
+    ] {
+        let place = Place::new();
+        let mut arguments = vec!["--account", "444455556666"];
+        arguments.extend(prefix.into_iter().flat_map(|prefix| ["--prefix", prefix]));
+        place.init_with(&[], &arguments).succeeded();
+        let slug = prefix.map(|prefix| format!("-{}", prefix.replace('/', "-")));
+        let path = format!(".github/workflows/plan{}.yml", slug.unwrap_or_default());
+        let text = fs::read_to_string(place.root().join(path)).expect("a workflow");
+        assert_eq!(text.contains("concerned"), is_sorted, "{prefix:?}");
+    }
+}
+
 #[test]
 fn one_account_of_several_lies_below_its_prefix() {
     let place = Place::new();
