@@ -158,8 +158,7 @@ impl Edit<'_> {
         for file in self.desired.files() {
             for import in file.imports() {
                 let is_its = import.to.is_some_and(|to| to.to_string() == declared.full_address);
-                if let Some(value) = import.id.filter(|value| is_its && is_literal(value.source()))
-                {
+                if let Some(value) = import.id.filter(|id| is_its && id.literal().is_some()) {
                     let text = format::expression(&Expression::from(id));
                     let splice = Splice { file: None, span: value.span(), text };
                     edits.splices.entry(file.path().to_owned()).or_default().push(splice);
@@ -555,11 +554,6 @@ fn renamed<'a>(mut block: Block<'a>, addresses: &BTreeMap<String, String>) -> Bl
     }
     block.blocks = block.blocks.into_iter().map(|nested| renamed(nested, addresses)).collect();
     block
-}
-
-/// Whether a text in quotes holds nothing that Terraform evaluates.
-fn is_literal(source: &str) -> bool {
-    source.starts_with('"') && !source.contains("${") && !source.contains("%{")
 }
 
 /// Whether blocks hold the same arguments and blocks, whatever their values.

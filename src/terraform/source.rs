@@ -417,6 +417,11 @@ impl<'a> Value<'a> {
         self.file.text.get(self.span()).unwrap_or_default()
     }
 
+    /// The text, where the expression is one in quotes and nothing of it is evaluated.
+    pub fn literal(&self) -> Option<String> {
+        super::literal::quoted(self.source())
+    }
+
     /// The resource that the expression names, such as `aws_iam_role.deploy["x"]`.
     pub fn target(&self) -> Option<Target> {
         let Expression::Traversal(traversal) = self.expression else { return None };
